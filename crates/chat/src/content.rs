@@ -1,0 +1,68 @@
+//! What may stand in a message, a topic, a name: sizes, and HTML made harmless.
+
+use samband_wire_chat::{MessageType, Metadata, MetadataPatch};
+use samband_wire_core::ApiError;
+
+/// UTF-8 bytes of a topic or a display name. ACS states no limit; this one protects the lists
+/// that repeat them.
+const NAME_BYTES: usize = 4_096;
+
+pub(crate) fn check_message(content: &str, most: usize) -> Result<(), ApiError> {
+    if content.len() > most {
+        let met = content.len();
+        let message = format!("The message has {met} bytes of UTF-8; at most {most} are allowed.");
+        return Err(ApiError::too_large("MessageSizeTooBig", message).with_target("content"));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_metadata(metadata: &Metadata, most: usize) -> Result<(), ApiError> {
+    let met: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if met > most {
+        let message = format!("The metadata has {met} bytes of UTF-8; at most {most} are allowed.");
+        return Err(ApiError::too_large("MetadataSizeTooBig", message).with_target("metadata"));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_metadata_patch(patch: Option<&MetadataPatch>, most: usize) -> Result<(), ApiError> {
+    let Some(patch) = patch else { return Ok(()) };
+    let set = patch
+        .iter()
+        .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
+        .collect();
+    check_metadata(&set, most)
+}
+
+pub(crate) fn check_name(name: &str, target: &str) -> Result<(), ApiError> {
+    if name.len() > NAME_BYTES {
+        let met = name.len();
+        let message = format!("'{target}' has {met} bytes of UTF-8; at most {NAME_BYTES} are allowed.");
+        return Err(ApiError::bad_request(message).with_target(target));
+    }
+    Ok(())
+}
+
+/// HTML is cleaned of all that could run or load code; text stays as it is.
+pub(crate) fn clean(message_type: MessageType, content: String) -> String {
+    match message_type {
+        MessageType::Html => ammonia::clean(&content),
+        _ => content,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_loses_its_scripts_and_text_loses_nothing() {
+        let dirty = r#"<b onclick="x()">hi</b><script>alert(1)</script><a href="javascript:x()">l</a>"#;
+        let clean_html = clean(MessageType::Html, dirty.into());
+        assert!(clean_html.contains("<b>hi</b>"), "{clean_html}");
+        for gone in ["script", "onclick", "javascript"] {
+            assert!(!clean_html.contains(gone), "{clean_html}");
+        }
+        assert_eq!(clean(MessageType::Text, dirty.into()), dirty);
+    }
+}

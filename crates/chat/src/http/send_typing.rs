@@ -1,0 +1,25 @@
+//! `POST /chat/threads/{thread}/typing`: heard by those connected now, never stored.
+
+use std::sync::Arc;
+
+use samband_wire_chat::shape;
+use samband_wire_core::{ApiError, Reply, Request};
+
+use super::{Chat, in_thread};
+use crate::content::check_name;
+use crate::rules::ChatRefused;
+use crate::store::MayType;
+
+pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, ApiError> {
+    let at = in_thread(&request)?;
+    let typing = shape(request.version).typing(&request)?;
+    if let Some(name) = &typing.sender_display_name {
+        check_name(name, "senderDisplayName")?;
+    }
+    let query = MayType {
+        at,
+        most_members: chat.limits.receipts_and_typing_members,
+    };
+    chat.store.read(query).await.map_err(ChatRefused::from)??;
+    Ok(Reply::empty(request.success))
+}

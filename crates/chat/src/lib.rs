@@ -1,0 +1,13 @@
+//! Chat: threads, their members, messages, read receipts. The rules, their storage, and the
+//! operations on the wire.
+
+mod content;
+pub mod http;
+pub mod jobs;
+mod model;
+mod rules;
+pub mod store;
+
+pub use model::{Kinds, Member, MemberDoc, MessageDoc, ShareHistory, StoredMessage, SystemDoc, ThreadInfo, ThreadLine};
+pub use rules::ChatRefused;
+pub use store::MIGRATIONS;

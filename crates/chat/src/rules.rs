@@ -1,0 +1,68 @@
+//! Why chat says no, and the one table from a refusal to status and code.
+
+use samband_store::{CommitError, RepeatRefused, StoreError};
+use samband_wire_core::ApiError;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChatRefused {
+    #[error("There is no such chat thread.")]
+    ThreadNotFound,
+    #[error("There is no such message in the chat thread.")]
+    MessageNotFound,
+    #[error("The user is not a participant of the chat thread.")]
+    NotParticipant,
+    #[error("Only its sender may change a message.")]
+    NotSender,
+    #[error("The participant is not in the chat thread.")]
+    ParticipantNotFound,
+    #[error("A chat thread holds at most {limit} participants; this request would make it {met}.")]
+    ThreadFull { limit: usize, met: usize },
+    #[error("Read receipts and typing are for threads of at most {limit} participants; this one has {met}.")]
+    TooManyForReceipts { limit: usize, met: usize },
+    #[error("The idempotency key was used for a different request.")]
+    OtherRequest,
+    #[error("The store is unavailable.")]
+    Unavailable,
+}
+
+impl From<ChatRefused> for ApiError {
+    fn from(refused: ChatRefused) -> Self {
+        let message = refused.to_string();
+        match refused {
+            ChatRefused::ThreadNotFound => Self::not_found(message).with_target("chatThreadId"),
+            ChatRefused::MessageNotFound => Self::not_found(message).with_target("chatMessageId"),
+            ChatRefused::ParticipantNotFound => Self::not_found(message).with_target("communicationIdentifier"),
+            ChatRefused::NotParticipant | ChatRefused::NotSender => Self::forbidden(message),
+            ChatRefused::TooManyForReceipts { .. } => Self::forbidden(message),
+            ChatRefused::ThreadFull { .. } => Self::bad_request(message).with_target("participants"),
+            ChatRefused::OtherRequest => Self::bad_request(message).with_target("repeatability-request-id"),
+            ChatRefused::Unavailable => Self::unavailable(),
+        }
+    }
+}
+
+impl From<CommitError<ChatRefused>> for ChatRefused {
+    fn from(error: CommitError<ChatRefused>) -> Self {
+        match error {
+            CommitError::Refused(refused) => refused,
+            CommitError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<CommitError<RepeatRefused<ChatRefused>>> for ChatRefused {
+    fn from(error: CommitError<RepeatRefused<ChatRefused>>) -> Self {
+        error
+            .map_refusal(|refused| match refused {
+                RepeatRefused::OtherRequest => Self::OtherRequest,
+                RepeatRefused::Change(refused) => refused,
+            })
+            .into()
+    }
+}
+
+impl From<StoreError> for ChatRefused {
+    fn from(_: StoreError) -> Self {
+        Self::Unavailable
+    }
+}

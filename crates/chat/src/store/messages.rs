@@ -1,0 +1,135 @@
+//! Messages: sent, edited, deleted. A message is its entry in the log.
+
+use samband_core::{Stamp, StreamId};
+use samband_store::{Change, Stop, sqlite as engine};
+use samband_wire_chat::{MessageType, MetadataPatch};
+
+use super::{InThread, document, head_for_participant, sqlite, unreadable, user_key};
+use crate::content;
+use crate::model::{Kinds, MessageDoc};
+use crate::rules::ChatRefused;
+
+/// One entry, one index key, the thread's head: whatever the number of members.
+pub struct SendMessage {
+    pub at: InThread,
+    pub html: bool,
+    /// Written once, before the writer sees it.
+    doc: Vec<u8>,
+}
+
+impl SendMessage {
+    pub fn new(at: InThread, html: bool, doc: &MessageDoc) -> Self {
+        // A struct of strings: there is nothing in it that could fail to be written.
+        Self {
+            at,
+            html,
+            doc: serde_json::to_vec(doc).unwrap_or_default(),
+        }
+    }
+}
+
+impl Change for SendMessage {
+    type Out = Stamp;
+    type Refusal = ChatRefused;
+    fn stream(&self) -> StreamId {
+        self.at.thread.into()
+    }
+    fn weight(&self) -> usize {
+        256 + self.doc.len()
+    }
+    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<Stamp, Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at)?;
+        let kind = if self.html { Kinds::HTML } else { Kinds::TEXT };
+        let stamp = head.append_message(tx, self.at, kind, &self.doc)?;
+        sqlite::update_head(tx, self.at.thread, &head)?;
+        Ok(stamp)
+    }
+}
+
+pub struct UpdateMessage {
+    pub at: InThread,
+    pub message: Stamp,
+    pub content: Option<String>,
+    pub metadata: Option<MetadataPatch>,
+    pub high_priority: Option<bool>,
+}
+
+impl Change for UpdateMessage {
+    type Out = ();
+    type Refusal = ChatRefused;
+    fn stream(&self) -> StreamId {
+        self.at.thread.into()
+    }
+    fn weight(&self) -> usize {
+        512 + self.content.as_ref().map_or(0, String::len)
+    }
+    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at)?;
+        let message = own_message(tx, self.at, self.message)?;
+        if message.deleted.is_some() {
+            return Err(Stop::Refused(ChatRefused::MessageNotFound));
+        }
+        let mut doc: MessageDoc = serde_json::from_slice(&message.doc).map_err(unreadable)?;
+        if let Some(text) = &self.content {
+            doc.content = match Kinds::message_type(message.kind) {
+                MessageType::Html => content::clean(MessageType::Html, text.clone()),
+                _ => text.clone(),
+            };
+        }
+        for (key, value) in self.metadata.iter().flatten() {
+            match value {
+                Some(value) => doc.metadata.insert(key.clone(), value.clone()),
+                None => doc.metadata.remove(key),
+            };
+        }
+        doc.high_priority = self.high_priority.unwrap_or(doc.high_priority);
+
+        let version = head.append_change(tx, self.at, Kinds::MESSAGE_EDITED, Some(self.message), b"{}")?;
+        sqlite::edit_message(tx, self.at.thread, self.message, version, &document(&doc)?)?;
+        sqlite::update_head(tx, self.at.thread, &head)?;
+        Ok(())
+    }
+}
+
+/// Deleting again what is deleted changes nothing and is no error.
+pub struct DeleteMessage {
+    pub at: InThread,
+    pub message: Stamp,
+}
+
+impl Change for DeleteMessage {
+    type Out = ();
+    type Refusal = ChatRefused;
+    fn stream(&self) -> StreamId {
+        self.at.thread.into()
+    }
+    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at)?;
+        if own_message(tx, self.at, self.message)?.deleted.is_some() {
+            return Ok(());
+        }
+        let version = head.append_change(tx, self.at, Kinds::MESSAGE_DELETED, Some(self.message), b"{}")?;
+        sqlite::delete_message(tx, self.at.thread, self.message, version)?;
+        sqlite::update_head(tx, self.at.thread, &head)?;
+        Ok(())
+    }
+}
+
+/// A message that the caller sees and has sent.
+fn own_message(
+    tx: &engine::Tx<'_>,
+    at: InThread,
+    message: Stamp,
+) -> Result<crate::model::StoredMessage, Stop<ChatRefused>> {
+    let intervals = sqlite::visibility(tx, at.thread, &user_key(at.caller))?;
+    let found = sqlite::message(tx, at.thread, message)?;
+    let message = found
+        .filter(|message| intervals.iter().any(|interval| interval.holds(message.stamp)))
+        .ok_or(Stop::Refused(ChatRefused::MessageNotFound))?;
+    let sent = matches!(message.kind, Kinds::TEXT | Kinds::HTML) && message.actor == Some(at.caller);
+    if sent {
+        Ok(message)
+    } else {
+        Err(Stop::Refused(ChatRefused::NotSender))
+    }
+}

@@ -1,0 +1,218 @@
+//! Threads: created, updated, deleted.
+
+use samband_core::{Millis, Stamp, StreamId};
+use samband_store::{Change, Stop, sqlite as engine};
+use samband_wire_chat::{Metadata, MetadataPatch, RetentionPolicy};
+use serde::{Deserialize, Serialize};
+
+use super::members::{Added, join};
+use super::{Head, InThread, document, head_for_participant, live_head, sqlite, user_key};
+use crate::model::{Kinds, MEMBERS_NAMED, Member, MemberDoc, ShareHistory, SystemDoc};
+use crate::rules::ChatRefused;
+
+const DAY_MS: i64 = 24 * Millis::HOUR;
+
+/// Creates a thread with its first members: the creator, and those of the others that exist.
+pub struct CreateThread {
+    pub at: InThread,
+    pub topic: String,
+    pub metadata: Metadata,
+    pub retention: Option<RetentionPolicy>,
+    /// The creator among them or not.
+    pub members: Vec<Member>,
+    /// All members that the request names, where this is only the first chunk of them.
+    pub total: usize,
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    pub thread: [u8; 16],
+    pub created_ms: i64,
+    pub added: Added,
+}
+
+impl Change for CreateThread {
+    type Out = Created;
+    type Refusal = ChatRefused;
+    fn stream(&self) -> StreamId {
+        self.at.thread.into()
+    }
+    fn weight(&self) -> usize {
+        1_024 + 256 * self.members.len()
+    }
+    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<Created, Stop<ChatRefused>> {
+        let InThread {
+            resource,
+            thread,
+            caller,
+        } = self.at;
+        let creator_named = self.members.iter().any(|member| member.user == caller);
+        let met = self.total + usize::from(!creator_named);
+        if let Some(limit) = self.limit
+            && met > limit
+        {
+            return Err(Stop::Refused(ChatRefused::ThreadFull { limit, met }));
+        }
+        let now = tx.cx().now;
+        let mut head = Head {
+            last_stamp: Stamp(0),
+            last_seq: 0,
+            last_message_ms: 0,
+            members: 0,
+            deleted: None,
+        };
+
+        // At creation everybody sees everything.
+        let mut members: Vec<Member> = Vec::with_capacity(self.members.len() + 1);
+        if !creator_named {
+            members.push(Member {
+                user: caller,
+                display_name: None,
+                share_history: ShareHistory::All,
+                metadata: Metadata::new(),
+            });
+        }
+        members.extend(self.members.iter().map(|member| Member {
+            share_history: ShareHistory::All,
+            ..member.clone()
+        }));
+
+        let created = head.append_change(tx, self.at, Kinds::THREAD_CREATED, None, b"{}")?;
+        let joined = join(tx, self.at, &mut head, &members, created)?;
+        let mut named: Vec<MemberDoc> = joined.docs;
+        named.truncate(MEMBERS_NAMED);
+        let unnamed = (self.total > named.len()).then_some(met);
+        let added = SystemDoc {
+            members: named,
+            total: unnamed,
+            topic: None,
+        };
+        head.append_message(tx, self.at, Kinds::PARTICIPANTS_ADDED, &document(&added)?)?;
+        let topic = SystemDoc {
+            topic: Some(self.topic.clone()),
+            ..SystemDoc::default()
+        };
+        head.append_message(tx, self.at, Kinds::TOPIC_UPDATED, &document(&topic)?)?;
+
+        let (retention_days, delete_at) = retention_columns(self.retention, now);
+        sqlite::insert_thread(
+            tx,
+            &sqlite::NewThread {
+                thread,
+                resource,
+                topic: &self.topic,
+                metadata: &document(&self.metadata)?,
+                created: now,
+                created_by: &user_key(caller),
+                retention_days,
+                delete_at,
+            },
+        )?;
+        sqlite::insert_head(tx, resource, thread, &head)?;
+        Ok(Created {
+            thread: *thread.as_bytes(),
+            created_ms: now.0,
+            added: joined.added,
+        })
+    }
+}
+
+/// Days after creation (0 = the policy "none" was set) and the moment that they come to.
+fn retention_columns(policy: Option<RetentionPolicy>, created: Millis) -> (Option<i64>, Option<Millis>) {
+    match policy {
+        None => (None, None),
+        Some(RetentionPolicy::None) => (Some(0), None),
+        Some(RetentionPolicy::ThreadCreationDate {
+            delete_thread_after_days: days,
+        }) => (Some(days), Some(created.plus(days.saturating_mul(DAY_MS)))),
+    }
+}
+
+pub struct UpdateThread {
+    pub at: InThread,
+    pub topic: Option<String>,
+    pub metadata: Option<MetadataPatch>,
+    pub retention: Option<RetentionPolicy>,
+}
+
+impl Change for UpdateThread {
+    type Out = ();
+    type Refusal = ChatRefused;
+    fn stream(&self) -> StreamId {
+        self.at.thread.into()
+    }
+    fn weight(&self) -> usize {
+        1_024 + self.topic.as_ref().map_or(0, String::len)
+    }
+    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at)?;
+        let thread = self.at.thread;
+        let Some(current) = sqlite::thread(tx, thread)? else {
+            return Err(Stop::Refused(ChatRefused::ThreadNotFound));
+        };
+        if let Some(topic) = &self.topic {
+            let doc = SystemDoc {
+                topic: Some(topic.clone()),
+                ..SystemDoc::default()
+            };
+            head.append_message(tx, self.at, Kinds::TOPIC_UPDATED, &document(&doc)?)?;
+            sqlite::set_topic(tx, thread, topic)?;
+        }
+        if let Some(patch) = &self.metadata {
+            let mut metadata = current.metadata;
+            for (key, value) in patch {
+                match value {
+                    Some(value) => metadata.insert(key.clone(), value.clone()),
+                    None => metadata.remove(key),
+                };
+            }
+            sqlite::set_metadata(tx, thread, &document(&metadata)?)?;
+        }
+        if let Some(policy) = self.retention {
+            let (days, delete_at) = retention_columns(Some(policy), current.created);
+            sqlite::set_retention(tx, thread, days, delete_at)?;
+        }
+        if self.topic.is_none() && (self.metadata.is_some() || self.retention.is_some()) {
+            head.append_change(tx, self.at, Kinds::THREAD_UPDATED, None, b"{}")?;
+        }
+        sqlite::update_head(tx, thread, &head)?;
+        Ok(())
+    }
+}
+
+/// One update of the head; the rows go in the background. Deleting again is no error.
+pub struct DeleteThread {
+    pub at: InThread,
+    /// Deleted by its retention policy: nobody asks whether its creator still takes part.
+    pub by_policy: bool,
+}
+
+impl Change for DeleteThread {
+    type Out = ();
+    type Refusal = ChatRefused;
+    fn stream(&self) -> StreamId {
+        self.at.thread.into()
+    }
+    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
+        let InThread {
+            resource,
+            thread,
+            caller,
+        } = self.at;
+        let deleted = sqlite::head(tx, resource, thread)?.is_some_and(|head| head.deleted.is_some());
+        if deleted && sqlite::is_listed(tx, resource, &user_key(caller), thread)? {
+            return Ok(());
+        }
+        let mut head = if self.by_policy {
+            live_head(tx, self.at)?
+        } else {
+            head_for_participant(tx, self.at)?
+        };
+        let deleted = head.append_change(tx, self.at, Kinds::THREAD_DELETED, None, b"{}")?;
+        head.deleted = Some(Millis(deleted.0));
+        sqlite::update_head(tx, thread, &head)?;
+        sqlite::mark_purge(tx, thread)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! `GET /_samband/v1/admin/resources`
+
+use std::sync::Arc;
+
+use samband_wire_core::{ApiError, Reply, Request};
+
+use super::{Admin, ResourceView};
+
+#[derive(serde::Serialize)]
+struct List {
+    value: Vec<ResourceView>,
+}
+
+pub(super) async fn serve(admin: Arc<Admin>, request: Request) -> Result<Reply, ApiError> {
+    let resources = admin.directory.all();
+    let value = resources
+        .iter()
+        .map(|resource| admin.view(resource, &request))
+        .collect();
+    Ok(Reply::json(200, &List { value }))
+}

@@ -1,0 +1,69 @@
+//! The SQL of resources on the embedded engine.
+
+use rusqlite::{Connection, Result};
+use samband_core::{KeySlot, Millis, ResourceId, Secret};
+
+use crate::model::{AccessKey, NewResource, Resource};
+
+pub(super) fn name_exists(db: &Connection, name: &str) -> Result<bool> {
+    db.prepare_cached("SELECT 1 FROM resource WHERE name = ?1 AND deleted_ms IS NULL")?
+        .exists([name])
+}
+
+pub(super) fn insert(db: &Connection, id: ResourceId, new: &NewResource, now: Millis) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO resource (resource, name, port, data_location, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute((id.as_bytes(), &new.name, new.port, &new.data_location, now.0))?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO access_key (resource, slot, secret, generation) VALUES (?1, ?2, ?3, 1)")?;
+    for (slot, secret) in [(KeySlot::Primary, &new.primary), (KeySlot::Secondary, &new.secondary)] {
+        insert.execute((id.as_bytes(), slot.as_str(), secret.reveal()))?;
+    }
+    Ok(())
+}
+
+pub(super) fn mark_deleted(db: &Connection, id: ResourceId, now: Millis) -> Result<bool> {
+    let changed = db
+        .prepare_cached("UPDATE resource SET deleted_ms = ?2 WHERE resource = ?1 AND deleted_ms IS NULL")?
+        .execute((id.as_bytes(), now.0))?;
+    db.prepare_cached("DELETE FROM access_key WHERE resource = ?1")?
+        .execute([id.as_bytes()])?;
+    Ok(changed == 1)
+}
+
+pub(super) fn replace_key(db: &Connection, id: ResourceId, slot: KeySlot, secret: &Secret<Vec<u8>>) -> Result<bool> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE access_key SET secret = ?3, generation = generation + 1 WHERE resource = ?1 AND slot = ?2",
+        )?
+        .execute((id.as_bytes(), slot.as_str(), secret.reveal()))?;
+    Ok(changed == 1)
+}
+
+pub(super) fn all(db: &Connection) -> Result<Vec<Resource>> {
+    let mut statement = db.prepare_cached(
+        "SELECT r.resource, r.name, r.port, r.data_location, r.created_ms, p.secret, p.generation, s.secret, s.generation
+         FROM resource r
+         JOIN access_key p ON p.resource = r.resource AND p.slot = 'primary'
+         JOIN access_key s ON s.resource = r.resource AND s.slot = 'secondary'
+         WHERE r.deleted_ms IS NULL ORDER BY r.created_ms, r.resource",
+    )?;
+    let rows = statement.query_map((), |row| {
+        let key = |secret, generation| -> Result<AccessKey> {
+            Ok(AccessKey {
+                secret: Secret::new(row.get(secret)?),
+                generation: row.get(generation)?,
+            })
+        };
+        Ok(Resource {
+            id: ResourceId::from_bytes(row.get(0)?),
+            name: row.get(1)?,
+            port: row.get(2)?,
+            data_location: row.get(3)?,
+            created: Millis(row.get(4)?),
+            keys: [key(5, 6)?, key(7, 8)?],
+        })
+    })?;
+    rows.collect()
+}

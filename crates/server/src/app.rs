@@ -1,0 +1,576 @@
+//! The server put together: store, rooms, front, listeners, jobs; started and stopped.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use rustls::server::ResolvesServerCert;
+use samband_core::{Clock, KeySlot, Random, ResourceId, Secret};
+use samband_identity::{SigningKeys, Tokens, Users};
+use samband_resources::{AccessKey, Directory, NewResource, Resource};
+use samband_store::{Store, sqlite};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::auth::{Gate, Origin};
+use crate::config::Config;
+use crate::front::{Front, Settings};
+use crate::jobs::Jobs;
+use crate::listen::{Acceptor, Service};
+use crate::probes::Probes;
+use crate::rates::Rates;
+use crate::router::Router;
+use crate::tls::{CA_FILE, CertificateFiles, DevelopmentCa, server_config};
+use crate::{files, meter, trust};
+
+/// The development resource is the same everywhere, so that tests and examples can name it.
+const DEVELOPMENT_RESOURCE: [u8; 16] = *b"samband-dev-0001";
+const DEVELOPMENT_NAME: &str = "dev";
+const DEFAULT_NAME: &str = "default";
+/// Not a secret: published, and refused on any address but a loopback one.
+const DEVELOPMENT_KEY: &[u8; 64] = b"samband development access key - published, so it is not secret!";
+const ADMIN_TOKEN_FILE: &str = "admin-token";
+
+/// The access key of the development resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DevelopmentKey {
+    /// The published one.
+    Fixed,
+    Random,
+    /// Base64.
+    Given(String),
+}
+
+/// What a server is started from.
+pub struct Start {
+    pub config: Config,
+    /// A development server, with its own resource; none in production.
+    pub development: Option<DevelopmentKey>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+/// How clients reach a running server; also the content of its file in the data directory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerInfo {
+    pub endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_endpoint: Option<String>,
+    pub access_key: String,
+    pub connection_string: String,
+    pub admin_token: String,
+    /// None where the operator's own certificate is served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The default resource's ARM id.
+    pub resource_id: String,
+    pub resource_name: String,
+    pub pid: u32,
+}
+
+/// A server that listens.
+pub struct Running {
+    pub info: ServerInfo,
+    front: Arc<Front>,
+    store: Store,
+    stop: watch::Sender<bool>,
+    listeners: Arc<Listeners>,
+    jobs: JoinHandle<()>,
+    server_file: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Start {
+    pub async fn run(self) -> Result<Running> {
+        meter::install();
+        let Self {
+            config,
+            development,
+            clock,
+            random,
+        } = self;
+        let (directory, temporary) = data_directory(&config)?;
+
+        let options = match config.store.memory {
+            true => sqlite::Options::in_memory(),
+            false => sqlite::Options::in_directory(&directory),
+        };
+        let migrations: Vec<_> = [
+            samband_resources::MIGRATIONS,
+            samband_identity::MIGRATIONS,
+            samband_chat::MIGRATIONS,
+        ]
+        .concat();
+        let store = Store::open_sqlite(options, &migrations, clock.clone())?;
+
+        let directory_of_resources = Arc::new(Directory::load(store.clone(), random.clone()).await?);
+        let default = ensure_default(&directory_of_resources, development.as_ref(), &*random, &*clock).await?;
+        let keys = Arc::new(SigningKeys::load(store.clone(), random.clone()).await?);
+        let tokens = Arc::new(Tokens::new(store.clone(), keys.clone(), directory_of_resources.clone()));
+        let admin_token = admin_token(&config, &directory, &*random)?;
+
+        let main = bind(config.server.listen)?;
+        let address = main.local_addr().context("the listener's address")?;
+        let plain = match config.http_listen()? {
+            Some(address) => Some(bind(address)?),
+            None => None,
+        };
+        let http_endpoint = plain
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok())
+            .map(|at| url("http", at));
+        let endpoint = match config.server.public_url.trim_end_matches('/') {
+            "" => url("https", address),
+            public => public.to_owned(),
+        };
+
+        let tls = tls(
+            &config,
+            &directory,
+            address,
+            directory_of_resources.clone(),
+            clock.clone(),
+        )?;
+        let (stop, stopped) = watch::channel(false);
+        let listeners = Arc::new(Listeners {
+            tls: TlsAcceptor::from(Arc::new(server_config(tls.resolver))),
+            address,
+            drain: Duration::from_secs(config.server.drain_seconds),
+            stop: stopped.clone(),
+            directory: directory_of_resources.clone(),
+            service: Mutex::default(),
+            own: Mutex::default(),
+            tasks: Mutex::default(),
+        });
+
+        let limits = config.limits();
+        let users = Arc::new(Users {
+            store: store.clone(),
+            tokens: tokens.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+        });
+        let router = router(&RoomParts {
+            store: &store,
+            directory: &directory_of_resources,
+            users: &users,
+            keys: &keys,
+            listeners: &listeners,
+            endpoint: &endpoint,
+            base_domain: &config.server.base_domain,
+            limits: &limits,
+        })?;
+        let mut run_id = [0; 8];
+        random.fill(&mut run_id);
+        let front = Arc::new(Front {
+            router,
+            gate: Gate {
+                directory: directory_of_resources.clone(),
+                tokens,
+                clock: clock.clone(),
+                admin_token: admin_token.clone(),
+                base_domain: config.server.base_domain.clone(),
+            },
+            rates: limits.rates.then(Rates::default),
+            clock: clock.clone(),
+            probes: Probes {
+                store: store.clone(),
+                draining: AtomicBool::new(false),
+            },
+            settings: Settings {
+                max_body_bytes: config.server.max_body_bytes,
+                strict_api_version: config.server.strict_api_version,
+                public_url: Some(config.server.public_url.trim_end_matches('/').to_owned())
+                    .filter(|url| !url.is_empty()),
+                trusted_proxies: config.server.trusted_proxies.clone(),
+            },
+            run_id: u64::from_be_bytes(run_id),
+            requests: AtomicU64::new(0),
+        });
+
+        listeners.start(front.clone(), main, plain)?;
+        listeners.follow_resources().map_err(anyhow::Error::msg)?;
+        let jobs = Jobs {
+            store: store.clone(),
+            clock,
+            front: front.clone(),
+            certificates: tls.files,
+            stop: stopped,
+        };
+        let jobs = tokio::spawn(jobs.run());
+
+        let access_key = default.key(KeySlot::Primary).base64();
+        let info = ServerInfo {
+            connection_string: format!("endpoint={endpoint}/;accesskey={access_key}"),
+            endpoint,
+            http_endpoint,
+            access_key,
+            admin_token: admin_token.into_inner(),
+            ca_file: tls.ca_file,
+            resource_id: default.arm_id(),
+            resource_name: default.name.clone(),
+            pid: std::process::id(),
+        };
+        let server_file = directory.join(trust::SERVER_FILE);
+        files::write_private(&server_file, &serde_json::to_vec_pretty(&info)?)?;
+        if !config.server.env_file.is_empty() {
+            trust::write_env_file(Path::new(&config.server.env_file), &trust::variables(&info)?)?;
+        }
+        Ok(Running {
+            info,
+            front,
+            store,
+            stop,
+            listeners,
+            jobs,
+            server_file,
+            _temporary: temporary,
+        })
+    }
+}
+
+impl Running {
+    /// Takes nothing new, lets what is under way finish, and closes the store.
+    pub async fn stop(self) {
+        self.front.probes.draining.store(true, Ordering::Relaxed);
+        let _ = self.stop.send(true);
+        self.listeners.finish().await;
+        let _ = self.jobs.await;
+        self.store.close().await;
+        let _ = std::fs::remove_file(&self.server_file);
+    }
+}
+
+impl Service for Front {
+    async fn answer(self: Arc<Self>, origin: Arc<Origin>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        self.serve(origin, request).await
+    }
+}
+
+/// Where files are kept; a directory that goes with the process if nothing is to be kept.
+fn data_directory(config: &Config) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
+    if config.store.memory {
+        let temporary = tempfile::Builder::new()
+            .prefix("samband-")
+            .tempdir()
+            .context("a temporary directory")?;
+        return Ok((temporary.path().to_owned(), Some(temporary)));
+    }
+    let directory = &config.store.data;
+    std::fs::create_dir_all(directory).with_context(|| format!("creating {}", directory.display()))?;
+    let directory = directory
+        .canonicalize()
+        .with_context(|| format!("finding {}", directory.display()))?;
+    Ok((directory, None))
+}
+
+/// There is always one resource: the one of requests that name none.
+async fn ensure_default(
+    directory: &Directory,
+    development: Option<&DevelopmentKey>,
+    random: &dyn Random,
+    clock: &dyn Clock,
+) -> Result<Arc<Resource>> {
+    let key = match development {
+        None => None,
+        Some(DevelopmentKey::Fixed) => Some(Secret::new(DEVELOPMENT_KEY.to_vec())),
+        Some(DevelopmentKey::Random) => Some(AccessKey::generate(random)),
+        Some(DevelopmentKey::Given(text)) => Some(Secret::new(
+            BASE64.decode(text).context("the access key is not Base64")?,
+        )),
+    };
+    if let Some(existing) = directory.default_resource() {
+        return Ok(match key {
+            // The key asked for at this start, not the one of an earlier one.
+            Some(key) if existing.key(KeySlot::Primary).secret != key => {
+                directory.set_key(&existing.name, KeySlot::Primary, key).await?
+            }
+            _ => existing,
+        });
+    }
+    let Some(primary) = key else {
+        return Ok(directory.create(DEFAULT_NAME, None, "Local", clock.now()).await?);
+    };
+    let new = NewResource {
+        name: DEVELOPMENT_NAME.to_owned(),
+        port: None,
+        data_location: "Local".to_owned(),
+        primary,
+        secondary: AccessKey::generate(random),
+    };
+    Ok(directory
+        .create_as(ResourceId::from_bytes(DEVELOPMENT_RESOURCE), new)
+        .await?)
+}
+
+fn admin_token(config: &Config, directory: &Path, random: &dyn Random) -> Result<Secret<String>> {
+    if !config.admin.token.is_empty() {
+        return Ok(Secret::new(config.admin.token.clone()));
+    }
+    let file = directory.join(ADMIN_TOKEN_FILE);
+    if let Ok(kept) = std::fs::read_to_string(&file) {
+        return Ok(Secret::new(kept.trim().to_owned()));
+    }
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes);
+    let token = URL_SAFE_NO_PAD.encode(bytes);
+    files::write_private(&file, token.as_bytes())?;
+    Ok(Secret::new(token))
+}
+
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    listener
+        .set_nonblocking(true)
+        .with_context(|| format!("listening on {address}"))?;
+    Ok(listener)
+}
+
+/// An address as clients on this machine would write it.
+fn url(scheme: &str, address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() => format!("{scheme}://localhost:{}", address.port()),
+        _ => format!("{scheme}://{address}"),
+    }
+}
+
+struct TlsParts {
+    resolver: Arc<dyn ResolvesServerCert>,
+    files: Option<Arc<CertificateFiles>>,
+    ca_file: Option<PathBuf>,
+}
+
+fn tls(
+    config: &Config,
+    directory: &Path,
+    address: SocketAddr,
+    resources: Arc<Directory>,
+    clock: Arc<dyn Clock>,
+) -> Result<TlsParts> {
+    if !config.tls.certificate.is_empty() {
+        let files = CertificateFiles::open(config.tls.certificate.clone().into(), config.tls.key.clone().into())?;
+        let files = Arc::new(files);
+        return Ok(TlsParts {
+            resolver: files.clone(),
+            files: Some(files),
+            ca_file: None,
+        });
+    }
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if !address.ip().is_loopback() && !address.ip().is_unspecified() {
+        names.push(address.ip().to_string());
+    }
+    if let Some(host) = public_host(&config.server.public_url) {
+        names.push(host.to_owned());
+    }
+    let is_resource = Box::new(move |name: &str| resources.by_name(name).is_some());
+    let ca = DevelopmentCa::open(directory, &names, config.server.base_domain.clone(), clock, is_resource)?;
+    Ok(TlsParts {
+        resolver: Arc::new(ca),
+        files: None,
+        ca_file: Some(directory.join(CA_FILE)),
+    })
+}
+
+/// The host of a URL, for the certificate; an IPv6 literal without its brackets.
+fn public_host(url: &str) -> Option<&str> {
+    let authority = url.split("://").nth(1)?.split('/').next()?;
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next().filter(|host| !host.is_empty()),
+    }
+}
+
+struct RoomParts<'a> {
+    store: &'a Store,
+    directory: &'a Arc<Directory>,
+    users: &'a Arc<Users>,
+    keys: &'a Arc<SigningKeys>,
+    listeners: &'a Arc<Listeners>,
+    endpoint: &'a str,
+    base_domain: &'a str,
+    limits: &'a samband_core::Limits,
+}
+
+fn router(parts: &RoomParts<'_>) -> Result<Router> {
+    let chat = Arc::new(samband_chat::http::Chat {
+        store: parts.store.clone(),
+        clock: parts.users.clock.clone(),
+        random: parts.users.random.clone(),
+        limits: parts.limits.clone(),
+    });
+    let listeners = parts.listeners.clone();
+    let (main, base_domain) = (parts.endpoint.to_owned(), parts.base_domain.to_owned());
+    let default = parts.directory.default_resource().map(|resource| resource.id);
+    let resources = Arc::new(samband_resources::http::Admin {
+        directory: parts.directory.clone(),
+        clock: parts.users.clock.clone(),
+        changed: Box::new(move || listeners.follow_resources()),
+        endpoint: Box::new(move |resource, _| resource_endpoint(resource, default, &main, &base_domain)),
+    });
+    let identity = Arc::new(samband_identity::admin::Admin {
+        users: parts.users.clone(),
+        keys: parts.keys.clone(),
+        directory: parts.directory.clone(),
+    });
+    let mut identity_handlers = samband_identity::http::handlers(parts.users);
+    let exchange_ops: Vec<_> = samband_wire_identity::EXCHANGE
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.op)
+        .collect();
+    let exchange = identity_handlers
+        .extract_if(.., |(op, _)| exchange_ops.contains(op))
+        .collect();
+    let services = vec![
+        (&samband_wire_identity::SERVICE, identity_handlers),
+        (&samband_wire_identity::EXCHANGE, exchange),
+        (&samband_wire_chat::SERVICE, samband_chat::http::handlers(&chat)),
+        (
+            &samband_resources::http::SERVICE,
+            samband_resources::http::handlers(&resources),
+        ),
+        (
+            &samband_identity::admin::SERVICE,
+            samband_identity::admin::handlers(&identity),
+        ),
+    ];
+    Router::new(services).map_err(anyhow::Error::msg)
+}
+
+/// The default resource is reached at the server's own address, others by port or by name.
+fn resource_endpoint(resource: &Resource, default: Option<ResourceId>, main: &str, base_domain: &str) -> String {
+    if Some(resource.id) == default {
+        return main.to_owned();
+    }
+    let (scheme, authority) = main.split_once("://").unwrap_or(("https", main));
+    let port = authority
+        .rsplit_once(':')
+        .map(|(_, port)| port)
+        .filter(|port| port.parse::<u16>().is_ok());
+    let host = match port {
+        Some(port) => authority.trim_end_matches(port).trim_end_matches(':'),
+        None => authority,
+    };
+    match (resource.port, port) {
+        (Some(own), _) => format!("{scheme}://{host}:{own}"),
+        (None, Some(port)) => format!("{scheme}://{}.{base_domain}:{port}", resource.name),
+        (None, None) => format!("{scheme}://{}.{base_domain}", resource.name),
+    }
+}
+
+/// The listeners of the server and of the resources that have a port of their own.
+struct Listeners {
+    tls: TlsAcceptor,
+    address: SocketAddr,
+    drain: Duration,
+    stop: watch::Receiver<bool>,
+    directory: Arc<Directory>,
+    service: Mutex<Option<Arc<Front>>>,
+    own: Mutex<HashMap<ResourceId, (u16, watch::Sender<bool>)>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Listeners {
+    fn start(
+        &self,
+        front: Arc<Front>,
+        main: std::net::TcpListener,
+        plain: Option<std::net::TcpListener>,
+    ) -> Result<()> {
+        *self.service.lock().unwrap_or_else(PoisonError::into_inner) = Some(front.clone());
+        self.accept(front.clone(), main, Some(self.tls.clone()), None, self.stop.clone())?;
+        if let Some(plain) = plain {
+            self.accept(front, plain, None, None, self.stop.clone())?;
+        }
+        Ok(())
+    }
+
+    fn accept(
+        &self,
+        service: Arc<Front>,
+        listener: std::net::TcpListener,
+        tls: Option<TlsAcceptor>,
+        resource: Option<ResourceId>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<()> {
+        let listener = TcpListener::from_std(listener).context("a listener")?;
+        let acceptor = Acceptor {
+            service,
+            tls,
+            resource,
+            stop,
+            drain: self.drain,
+        };
+        let task = tokio::spawn(acceptor.run(listener));
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+        Ok(())
+    }
+
+    /// Opens the ports of new resources and closes those of resources that are gone.
+    fn follow_resources(&self) -> Result<(), String> {
+        let Some(front) = self.service.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
+            return Ok(());
+        };
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let resources = self.directory.all();
+        own.retain(|id, (_, stop)| {
+            let stays = resources.iter().any(|resource| resource.id == *id);
+            if !stays {
+                let _ = stop.send(true);
+            }
+            stays
+        });
+        for resource in resources {
+            let Some(port) = resource.port.filter(|_| !own.contains_key(&resource.id)) else {
+                continue;
+            };
+            let ip: IpAddr = self.address.ip();
+            let listener = bind(SocketAddr::new(ip, port)).map_err(|error| format!("{error:#}"))?;
+            let (stop, stopped) = watch::channel(false);
+            self.accept(
+                front.clone(),
+                listener,
+                Some(self.tls.clone()),
+                Some(resource.id),
+                stopped,
+            )
+            .map_err(|error| format!("{error:#}"))?;
+            own.insert(resource.id, (port, stop));
+        }
+        Ok(())
+    }
+
+    async fn finish(&self) {
+        for (_, (_, stop)) in self.own.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+            let _ = stop.send(true);
+        }
+        let tasks: Vec<_> = self
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+            .collect();
+        for task in tasks {
+            let _ = task.await;
+        }
+        // What refers to this refers to the front too: the circle ends here.
+        self.service.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}

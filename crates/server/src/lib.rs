@@ -1,0 +1,21 @@
+//! The server: configuration, listeners, the way of a request, assembly, background jobs, shutdown.
+
+mod app;
+mod auth;
+pub mod config;
+pub mod files;
+mod front;
+mod jobs;
+pub mod listen;
+pub mod meter;
+mod probes;
+mod rates;
+mod router;
+mod services;
+mod tls;
+pub mod trust;
+
+pub use app::{DevelopmentKey, Running, ServerInfo, Start};
+pub use auth::Origin;
+pub use config::Config;
+pub use services::services;

@@ -1,0 +1,25 @@
+//! The log's entries. A stream's entries are ordered by stamp; all entries by position.
+
+use samband_core::{ResourceId, Stamp, StreamId};
+
+/// What an entry records; each capability names its own numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Kind(pub u8);
+
+/// One entry to append. `seq` is there for messages alone, and dense over them.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    pub stream: StreamId,
+    pub resource: ResourceId,
+    pub stamp: Stamp,
+    /// The stream's stamp before this entry: a reader that last saw `prev` has missed nothing.
+    pub prev: Stamp,
+    pub kind: Kind,
+    /// The user who caused it, as the capability writes users; none for an operator.
+    pub actor: Option<&'a [u8]>,
+    /// The stamp of the entry that this one is about (an edit names its message).
+    pub about: Option<Stamp>,
+    pub seq: Option<i64>,
+    /// The content, in a form that the capability documents.
+    pub doc: &'a [u8],
+}

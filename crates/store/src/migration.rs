@@ -1,0 +1,16 @@
+//! Schema changes: each room numbers its own, the engine applies what is missing, in order.
+
+/// One step of a room's schema. Steps are never edited once released, only followed by others.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    pub room: &'static str,
+    pub number: u32,
+    pub sqlite: &'static str,
+}
+
+/// The engine's own tables: the log and the remembered repeats.
+pub(crate) const OWN: &[Migration] = &[Migration {
+    room: "store",
+    number: 1,
+    sqlite: include_str!("sqlite/0001_log.sql"),
+}];

@@ -1,0 +1,16 @@
+//! The embedded engine: SQLite in WAL mode, one writer thread with group commit, readers beside it.
+
+mod connection;
+mod engine;
+mod migrate;
+mod queue;
+mod readers;
+pub(crate) mod repeat;
+mod tx;
+mod wal;
+mod writer;
+
+pub use connection::{Location, Options, Synchronous};
+pub(crate) use engine::Engine;
+pub(crate) use queue::Lane;
+pub use tx::{Reader, Tx};

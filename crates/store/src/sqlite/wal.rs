@@ -1,0 +1,83 @@
+//! Keeping the write-ahead log short. The bulk of a checkpoint runs on a connection of its own beside
+//! the writer; only the short tail that was written meanwhile is left to the writer, because a log
+//! that is never wholly copied back is never restarted.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use super::connection::Options;
+
+/// Pages (4 KiB each) in the log at which the bulk is copied back.
+const BULK_PAGES: i32 = 1_000;
+/// Pages at which the writer itself finishes what the bulk left.
+const TAIL_PAGES: i32 = 4_000;
+
+pub(super) struct Checkpointer {
+    wake: mpsc::SyncSender<()>,
+    bulk_done: Arc<AtomicBool>,
+    /// Pages in the log after the last commit, told by SQLite.
+    pages: Arc<AtomicI32>,
+    thread: JoinHandle<()>,
+}
+
+impl Checkpointer {
+    pub(super) fn start(options: Options) -> std::io::Result<Self> {
+        let (wake, woken) = mpsc::sync_channel::<()>(1);
+        let bulk_done = Arc::new(AtomicBool::new(false));
+        let done = bulk_done.clone();
+        let thread = std::thread::Builder::new().name("samband-wal".into()).spawn(move || {
+            let mut connection: Option<Connection> = None;
+            while woken.recv().is_ok() {
+                if connection.is_none() {
+                    connection = options.open_checkpointer().ok();
+                }
+                match connection.as_ref().map(checkpoint) {
+                    Some(Ok(())) => done.store(true, Ordering::Release),
+                    // The medium failed: the writer notices by itself, and the next try opens anew.
+                    Some(Err(_)) | None => connection = None,
+                }
+            }
+        })?;
+        Ok(Self {
+            wake,
+            bulk_done,
+            pages: Arc::default(),
+            thread,
+        })
+    }
+
+    /// Asks SQLite to tell the log's length after each commit of this connection.
+    pub(super) fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        self.pages.store(0, Ordering::Relaxed);
+        let told = self.pages.clone();
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+            told.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+
+    pub(super) fn after_commit(&mut self, writer: &Connection) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages >= TAIL_PAGES && self.bulk_done.swap(false, Ordering::Acquire) {
+            if let Err(error) = checkpoint(writer) {
+                tracing::warn!(%error, "the write-ahead log could not be restarted");
+            }
+        } else if pages >= BULK_PAGES {
+            // Full: it is at work already.
+            let _ = self.wake.try_send(());
+        }
+    }
+
+    pub(super) fn stop(self) {
+        drop(self.wake);
+        let _ = self.thread.join();
+    }
+}
+
+/// PASSIVE: copies back what it can without waiting for anyone.
+fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
+}

@@ -1,0 +1,15 @@
+//! What the wire of every service has in common: api-versions, the endpoint table, requests and
+//! replies, the error envelopes, paging, and requests signed with an access key.
+
+pub mod endpoint;
+pub mod error;
+pub mod paging;
+pub mod request;
+pub mod signature;
+pub mod version;
+
+pub use endpoint::{Auth, Endpoint, Method, Rate, RateScope, Served, Service};
+pub use error::{ApiError, Detail, Envelope};
+pub use paging::{Page, PageQuery};
+pub use request::{Handler, Reply, Request, handler};
+pub use version::{ApiVersion, Resolved};

@@ -1,0 +1,185 @@
+//! A request once it is accepted (routed, its caller known, its body read), and the reply to it.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use percent_encoding::percent_decode_str;
+use samband_core::Caller;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, shorten};
+use crate::version::ApiVersion;
+
+/// What serves an operation; the server finds it by the operation's name.
+pub type Handler = Arc<dyn Fn(Request) -> BoxFuture + Send + Sync>;
+pub type BoxFuture = Pin<Box<dyn Future<Output = Result<Reply, ApiError>> + Send>>;
+
+/// Makes a handler of an async function over some shared state.
+pub fn handler<S, F>(state: &Arc<S>, serve: fn(Arc<S>, Request) -> F) -> Handler
+where
+    S: Send + Sync + 'static,
+    F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
+{
+    let state = state.clone();
+    Arc::new(move |request| Box::pin(serve(state.clone(), request)))
+}
+
+/// What a handler gets.
+#[derive(Debug)]
+pub struct Request {
+    pub caller: Caller,
+    pub version: ApiVersion,
+    /// The status of success in this version, from the endpoint table.
+    pub success: u16,
+    /// The path's parameters, decoded, in the order of the path.
+    pub params: Vec<String>,
+    pub query: Query,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// The path as it was sent, for links to the same place.
+    pub path: String,
+    /// `https://host:port` as the client knows this server, for links in answers.
+    pub base_url: String,
+}
+
+impl Request {
+    /// The path parameter at `index`. The router has matched, so it is there.
+    pub fn param(&self, index: usize) -> &str {
+        self.params.get(index).map_or("", String::as_str)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Reads the body, naming the field that is wrong.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        if self.body.is_empty() {
+            return Err(ApiError::bad_request("The request needs a JSON body."));
+        }
+        serde_json::from_slice(&self.body).or_else(|_| {
+            // The way with the field's name costs more; only requests that are wrong pay for it.
+            let mut reader = serde_json::Deserializer::from_slice(&self.body);
+            match serde_path_to_error::deserialize(&mut reader) {
+                Ok(value) => reader
+                    .end()
+                    .map(|()| value)
+                    .map_err(|error| bad_body(&error.to_string(), "")),
+                Err(error) => Err(bad_body(&error.inner().to_string(), &error.path().to_string())),
+            }
+        })
+    }
+
+    /// As [`json`](Self::json), for operations whose body may be left out.
+    pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
+        if self.body.is_empty() {
+            Ok(T::default())
+        } else {
+            self.json()
+        }
+    }
+}
+
+fn bad_body(reason: &str, path: &str) -> ApiError {
+    let error = ApiError::bad_request(format!("The request body is not valid: {}.", shorten(reason)));
+    if path.is_empty() || path == "." {
+        error
+    } else {
+        error.with_target(path)
+    }
+}
+
+/// The query string, as pairs in the order sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub fn parse(text: &str) -> Self {
+        let decode = |part: &str| -> String {
+            let spaced: Cow<'_, str> = if part.contains('+') {
+                part.replace('+', " ").into()
+            } else {
+                part.into()
+            };
+            percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+        };
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        });
+        Self(pairs.collect())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(candidate, _)| candidate == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+}
+
+/// What a handler answers.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub body: Bytes,
+    pub content_type: &'static str,
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+
+impl Reply {
+    pub fn empty(status: u16) -> Self {
+        Self {
+            status: status_code(status),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            content_type: JSON,
+        }
+    }
+
+    pub fn json<T: Serialize>(status: u16, value: &T) -> Self {
+        let mut body = Vec::with_capacity(256);
+        match serde_json::to_writer(&mut body, value) {
+            Ok(()) => Self {
+                body: body.into(),
+                ..Self::empty(status)
+            },
+            // Only a map with keys that are no strings can fail, and no wire type has one.
+            Err(_) => Self::empty(500),
+        }
+    }
+
+    pub fn text(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self {
+            body: body.into(),
+            content_type,
+            ..Self::empty(status)
+        }
+    }
+
+    /// Adds a header, unless its value cannot stand in one.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+}
+
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
