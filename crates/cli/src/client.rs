@@ -82,7 +82,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// The resource named, or the server's default one: the oldest.
+    /// The resource named, or the server's default one.
     pub async fn resource(&self, named: Option<&str>) -> Result<String> {
         if let Some(name) = named {
             return Ok(segment(name));

@@ -88,9 +88,14 @@ impl Directory {
         self.snapshot.load().all.clone()
     }
 
-    /// The resource of requests that name none: the oldest.
+    /// The resource of requests that name none.
     pub fn default_resource(&self) -> Option<Arc<Resource>> {
-        self.snapshot.load().all.first().cloned()
+        self.snapshot
+            .load()
+            .all
+            .iter()
+            .find(|resource| resource.is_default)
+            .cloned()
     }
 
     /// The generation of a key, which tokens issued under it carry.

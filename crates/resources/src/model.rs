@@ -13,6 +13,8 @@ pub struct Resource {
     /// Where its data is said to be at rest; fixed at creation.
     pub data_location: String,
     pub created: Millis,
+    /// Requests that name no resource belong to it: the first that was created.
+    pub is_default: bool,
     /// Primary, then secondary.
     pub keys: [AccessKey; 2],
 }

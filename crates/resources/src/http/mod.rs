@@ -87,6 +87,7 @@ pub fn handlers(admin: &Arc<Admin>) -> Vec<(&'static str, Handler)> {
 #[serde(rename_all = "camelCase")]
 struct ResourceView {
     name: String,
+    is_default: bool,
     immutable_resource_id: String,
     arm_id: String,
     endpoint: String,
@@ -109,6 +110,7 @@ impl Admin {
     fn view(&self, resource: &Resource, request: &Request) -> ResourceView {
         ResourceView {
             name: resource.name.clone(),
+            is_default: resource.is_default,
             immutable_resource_id: resource.id.to_string(),
             arm_id: resource.arm_id(),
             endpoint: (self.endpoint)(resource, &request.base_url),

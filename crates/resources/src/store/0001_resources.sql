@@ -3,6 +3,7 @@ CREATE TABLE resource (
     name          TEXT NOT NULL COLLATE NOCASE,
     port          INTEGER,
     data_location TEXT NOT NULL,
+    is_default    INTEGER NOT NULL,  -- 1 for the one that requests belong to which name none
     created_ms    INTEGER NOT NULL,
     deleted_ms    INTEGER
 ) WITHOUT ROWID;

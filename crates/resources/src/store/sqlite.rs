@@ -12,7 +12,8 @@ pub(super) fn name_exists(db: &Connection, name: &str) -> Result<bool> {
 
 pub(super) fn insert(db: &Connection, id: ResourceId, new: &NewResource, now: Millis) -> Result<()> {
     db.prepare_cached(
-        "INSERT INTO resource (resource, name, port, data_location, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO resource (resource, name, port, data_location, created_ms, is_default)
+         SELECT ?1, ?2, ?3, ?4, ?5, NOT EXISTS (SELECT 1 FROM resource WHERE deleted_ms IS NULL)",
     )?
     .execute((id.as_bytes(), &new.name, new.port, &new.data_location, now.0))?;
     let mut insert =
@@ -43,7 +44,8 @@ pub(super) fn replace_key(db: &Connection, id: ResourceId, slot: KeySlot, secret
 
 pub(super) fn all(db: &Connection) -> Result<Vec<Resource>> {
     let mut statement = db.prepare_cached(
-        "SELECT r.resource, r.name, r.port, r.data_location, r.created_ms, p.secret, p.generation, s.secret, s.generation
+        "SELECT r.resource, r.name, r.port, r.data_location, r.created_ms, p.secret, p.generation, s.secret, s.generation,
+                r.is_default
          FROM resource r
          JOIN access_key p ON p.resource = r.resource AND p.slot = 'primary'
          JOIN access_key s ON s.resource = r.resource AND s.slot = 'secondary'
@@ -63,6 +65,7 @@ pub(super) fn all(db: &Connection) -> Result<Vec<Resource>> {
             data_location: row.get(3)?,
             created: Millis(row.get(4)?),
             keys: [key(5, 6)?, key(7, 8)?],
+            is_default: row.get(9)?,
         })
     })?;
     rows.collect()

@@ -1,0 +1,216 @@
+//! Api-versions: what is served, and in which form.
+
+use serde_json::{Value, json};
+use toml::Value as Toml;
+
+use crate::harness::{encode, server, server_with};
+
+#[tokio::test]
+async fn unknown_versions_get_the_nearest_older_and_malformed_ones_an_error() {
+    let server = server().await;
+    let user = server.user().await;
+    for version in [
+        "2031-01-01",
+        "2025-03-15",
+        "2024-06-05-preview",
+        "2021-04-05-preview6",
+        "2019-01-01",
+    ] {
+        server.chat_in(version, &user, "GET", "threads", None).await.expect(200);
+    }
+    for version in ["", "latest", "2024-03-07-beta", "2024-99-07", "%00"] {
+        let refused = server
+            .chat_in(version, &user, "GET", "threads", None)
+            .await
+            .refused(400, "UnsupportedApiVersion");
+        assert!(refused.message().contains("2024-03-07"), "{}", refused.message());
+    }
+    let url = format!("{}/chat/threads", server.info.endpoint);
+    server
+        .send(server.http.get(url).bearer_auth(&user.token))
+        .await
+        .refused(400, "UnsupportedApiVersion");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn strict_mode_refuses_what_it_does_not_know() {
+    let server = server_with(&[("server.strict_api_version", Toml::Boolean(true))]).await;
+    let user = server.user().await;
+    server
+        .chat_in("2024-03-07", &user, "GET", "threads", None)
+        .await
+        .expect(200);
+    server
+        .chat_in("2031-01-01", &user, "GET", "threads", None)
+        .await
+        .refused(400, "UnsupportedApiVersion");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_never_carries_a_field_that_its_version_does_not_know() {
+    let server = server().await;
+    let user = server.user().await;
+    let body = json!({
+        "topic": "t", "metadata": { "a": "b" },
+        "retentionPolicy": { "kind": "threadCreationDate", "deleteThreadAfterDays": 40 },
+        "participants": [{
+            "communicationIdentifier": { "rawId": user.id }, "metadata": { "c": "d" }, "displayName": "Me"
+        }],
+    });
+    let made = server
+        .chat_in("2025-03-15", &user, "POST", "threads", Some(body))
+        .await
+        .expect(201);
+    let thread = format!("threads/{}", encode(made.json["chatThread"]["id"].as_str().unwrap()));
+    let message = json!({ "content": "hi", "metadata": { "e": "f" } });
+    server
+        .chat_in(
+            "2025-03-15",
+            &user,
+            "POST",
+            &format!("{thread}/messages"),
+            Some(message),
+        )
+        .await
+        .expect(201);
+
+    let read = async |version: &str, path: &str| {
+        server
+            .chat_in(version, &user, "GET", &format!("{thread}{path}"), None)
+            .await
+            .expect(200)
+            .json
+    };
+    let newest = read("2025-03-15", "").await;
+    assert_eq!(newest["metadata"], json!({ "a": "b" }));
+    assert_eq!(
+        newest["retentionPolicy"],
+        json!({ "kind": "threadCreationDate", "deleteThreadAfterDays": 40 })
+    );
+    assert_eq!(newest["createdByCommunicationIdentifier"]["kind"], "communicationUser");
+    assert_eq!(
+        read("2025-03-15", "/participants").await["value"][0]["metadata"],
+        json!({ "c": "d" })
+    );
+
+    let stable = read("2024-03-07", "").await;
+    assert_eq!(
+        (&stable["metadata"], &stable["retentionPolicy"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(
+        read("2024-03-07", "/participants").await["value"][0]["metadata"],
+        Value::Null
+    );
+    assert_eq!(
+        read("2024-03-07", "/messages").await["value"][0]["metadata"],
+        json!({ "e": "f" })
+    );
+
+    let first = read("2021-03-07", "/messages").await;
+    assert_eq!(first["value"][0]["metadata"], Value::Null);
+    assert_eq!(first["value"][0]["senderCommunicationIdentifier"]["kind"], Value::Null);
+    assert_eq!(
+        first["value"][0]["senderCommunicationIdentifier"]["rawId"],
+        user.id.as_str()
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_preview_of_2020_has_its_own_dialect() {
+    let version = "2020-09-21-preview2";
+    let server = server().await;
+    let (user, other) = (server.user().await, server.user().await);
+    let stranger = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000";
+    let body = json!({ "topic": "t", "members": [{ "id": other.id, "displayName": "Ann" }, { "id": stranger }] });
+    let made = server
+        .chat_in(version, &user, "POST", "threads", Some(body))
+        .await
+        .expect(207);
+    let statuses = made.json["multipleStatus"].as_array().unwrap();
+    let of = |kind: &str| statuses.iter().filter(|item| item["type"] == kind).collect::<Vec<_>>();
+    let id = of("Thread")[0]["id"].as_str().unwrap();
+    assert!(
+        of("ThreadMember")
+            .iter()
+            .any(|item| item["id"] == stranger && item["statusCode"] == 404)
+    );
+    let thread = format!("threads/{}", encode(id));
+
+    let message = json!({ "content": "hi", "priority": "High", "senderDisplayName": "Me" });
+    server
+        .chat_in(version, &user, "POST", &format!("{thread}/messages"), Some(message))
+        .await
+        .expect(201);
+    let list = server
+        .chat_in(version, &user, "GET", &format!("{thread}/messages"), None)
+        .await
+        .expect(200);
+    let messages = list.json["value"].as_array().unwrap();
+    let types: Vec<_> = messages
+        .iter()
+        .map(|message| message["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        types,
+        ["Text", "ThreadActivity/TopicUpdate", "ThreadActivity/AddMember"]
+    );
+    assert_eq!(
+        (&messages[0]["content"], &messages[0]["priority"]),
+        (&json!("hi"), &json!("High"))
+    );
+    assert_eq!(messages[0]["senderId"], user.id.as_str());
+    assert!(
+        messages[2]["content"]
+            .as_str()
+            .unwrap()
+            .contains("<friendlyName>Ann</friendlyName>")
+    );
+
+    let info = server.chat_in(version, &user, "GET", &thread, None).await.expect(200);
+    assert_eq!(info.json["members"].as_array().unwrap().len(), 2);
+    // Its errors stand bare, without an envelope.
+    let missing = server
+        .chat_in(version, &user, "GET", "threads/19%3Anot%40thread.v2", None)
+        .await
+        .expect(400);
+    assert_eq!(missing.json["code"], "BadRequest");
+    // And what came later is not there.
+    server
+        .chat_in(version, &user, "GET", &format!("{thread}/participants"), None)
+        .await
+        .expect(404);
+    server
+        .chat_in("2021-03-07", &user, "GET", &format!("{thread}/members"), None)
+        .await
+        .refused(404, "NotFound");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn repeating_a_creation_gives_the_same_thread() {
+    let server = server().await;
+    let user = server.user().await;
+    let create = async |version: &str, key: &str, topic: &str| {
+        let url = format!("{}/chat/threads?api-version={version}", server.info.endpoint);
+        let request = server
+            .http
+            .post(url)
+            .bearer_auth(&user.token)
+            .header("Repeatability-Request-ID", key);
+        server.send(request.json(&json!({ "topic": topic }))).await
+    };
+    let id = |answer: crate::harness::Answer| answer.expect(201).json["chatThread"]["id"].as_str().unwrap().to_owned();
+    let first = id(create("2024-03-07", "k1", "a").await);
+    assert_eq!(id(create("2024-03-07", "k1", "a").await), first);
+    assert_ne!(id(create("2024-03-07", "k2", "a").await), first);
+    let refused = create("2024-03-07", "k1", "b").await.refused(400, "BadRequest");
+    assert!(refused.message().contains("different request"));
+    create("2024-03-07", &"k".repeat(300), "b")
+        .await
+        .refused(400, "BadRequest");
+    server.stop().await;
+}
