@@ -3,7 +3,7 @@
 
     run.py install                 fetch the packages (no server needed)
     run.py run [--only NAME]...    run the suites, compare with results.md
-    run.py run --update            run the suites, rewrite results.md
+    run.py run --update            run the suites, rewrite results.md and coverage.json
     run.py list                    name the suites
 
 The server is described by the environment that `samband run -- ...` sets:
@@ -15,7 +15,7 @@ import argparse
 import os
 import sys
 
-from runner import install, results, suites
+from runner import coverage, install, results, suites
 from runner.scenario import Scenario
 
 
@@ -50,14 +50,18 @@ def run(scenario: Scenario, chosen: list, update: bool) -> int:
         return 2
     install.install(chosen)
     outcomes = []
+    used = {}
     for suite in chosen:
+        before = coverage.snapshot()
         outcomes += suites.run_suite(scenario, suite)
+        used[suite.name] = coverage.used_since(before)
 
     failures = [outcome for outcome in outcomes if not outcome.passed]
     results.write_json(outcomes)
     lost = []
     if update:
         results.write_table(scenario, chosen, outcomes)
+        coverage.write(used)
     else:
         lost = results.lost_cells(chosen, outcomes)
         for suite_name, check in lost:
