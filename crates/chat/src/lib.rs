@@ -8,6 +8,8 @@ mod model;
 mod rules;
 pub mod store;
 
-pub use model::{Kinds, Member, MemberDoc, MessageDoc, ShareHistory, StoredMessage, SystemDoc, ThreadInfo, ThreadLine};
+pub use model::{
+    ChangedDoc, Kinds, Member, MemberDoc, MessageDoc, ShareHistory, StoredMessage, SystemDoc, ThreadInfo, ThreadLine,
+};
 pub use rules::ChatRefused;
 pub use store::MIGRATIONS;

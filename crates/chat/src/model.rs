@@ -1,7 +1,6 @@
 //! What chat is about, as it is stored and as queries give it.
 
-use samband_core::{Millis, Stamp, ThreadId, UserId};
-use samband_store::Kind;
+use samband_core::{Kind, Millis, Stamp, ThreadId, UserId};
 use samband_wire_chat::{MessageType, Metadata, RetentionPolicy};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +48,18 @@ pub struct MessageDoc {
     pub high_priority: bool,
 }
 
+impl MessageDoc {
+    /// What is left of a deleted message.
+    pub fn empty() -> Self {
+        Self {
+            content: String::new(),
+            sender_display_name: None,
+            metadata: Metadata::new(),
+            high_priority: false,
+        }
+    }
+}
+
 /// The document of a system message or of a change without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemDoc {
@@ -59,6 +70,30 @@ pub struct SystemDoc {
     /// How many there were, where not all are named.
     #[serde(rename = "of", skip_serializing_if = "Option::is_none", default)]
     pub total: Option<usize>,
+    /// When the thread was created.
+    #[serde(rename = "k", default)]
+    pub thread_created_ms: i64,
+    /// The thread's metadata and retention policy, where the entry is about its properties.
+    #[serde(rename = "m", skip_serializing_if = "Metadata::is_empty", default)]
+    pub metadata: Metadata,
+    #[serde(rename = "r", skip_serializing_if = "Option::is_none", default)]
+    pub retention: Option<RetentionPolicy>,
+    /// A message of a thread's beginning: the creation itself is what is heard.
+    #[serde(rename = "q", skip_serializing_if = "std::ops::Not::not", default)]
+    pub quiet: bool,
+    /// Deleted by its retention policy, and by nobody.
+    #[serde(rename = "x", skip_serializing_if = "std::ops::Not::not", default)]
+    pub by_policy: bool,
+}
+
+/// What is heard of a message that was edited or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedDoc {
+    /// Without its content if it was deleted.
+    #[serde(flatten)]
+    pub message: MessageDoc,
+    #[serde(rename = "html")]
+    pub html: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +105,8 @@ pub struct MemberDoc {
     pub display_name: Option<String>,
     #[serde(rename = "s")]
     pub share_history_ms: i64,
+    #[serde(rename = "m", skip_serializing_if = "Metadata::is_empty", default)]
+    pub metadata: Metadata,
 }
 
 /// From when on a member sees the thread's history.

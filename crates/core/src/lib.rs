@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod ids;
 pub mod limits;
+pub mod note;
 pub mod private;
 pub mod random;
 pub mod time;
@@ -11,6 +12,7 @@ pub mod time;
 pub use caller::{Caller, KeySlot, Scope, Scopes, Who};
 pub use ids::{IdError, Identifier, ResourceId, Stamp, StreamId, ThreadId, UserId};
 pub use limits::{Limits, Profile};
+pub use note::{Kind, Note, Publish};
 pub use private::{Personal, Secret};
 pub use random::{Random, SystemRandom};
 pub use time::{Clock, ManualClock, Millis, Stopwatch, SystemClock};

@@ -11,5 +11,5 @@ mod users;
 pub use keys::SigningKeys;
 pub use model::{AccessToken, DEFAULT_LIFETIME_MINUTES, IdentityError, check_lifetime};
 pub use store::{MIGRATIONS, user_exists_sqlite};
-pub use tokens::{TokenFault, Tokens};
+pub use tokens::{Grant, TokenFault, Tokens};
 pub use users::Users;

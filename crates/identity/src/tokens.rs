@@ -23,6 +23,8 @@ use crate::store::ReadTokenState;
 const KNOWN_TOKENS: u64 = 100_000;
 /// Users share these counters: a revocation makes only its neighbours look at the store again.
 const EPOCHS: usize = 4_096;
+/// The epoch of a grant for which the store was not asked yet; the counters begin after it.
+const NEVER_ASKED: u32 = 0;
 /// A JWT of ours has some 700 bytes; anything much longer is not one.
 const LONGEST_TOKEN: usize = 4_096;
 
@@ -57,16 +59,33 @@ struct Generations {
     ms: i64,
 }
 
-/// What a token was found to say.
-#[derive(Debug, Clone)]
-struct Known {
-    resource: ResourceId,
-    user: UserId,
-    scopes: Scopes,
-    expires: Millis,
-    key: Option<(KeySlot, i64)>,
-    /// The user's epoch when the store was last asked.
+/// What a token grants, and what it rests on: as much as is needed to ask later whether it still
+/// holds, without the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub resource: ResourceId,
+    pub user: UserId,
+    pub scopes: Scopes,
+    pub expires: Millis,
+    /// The key slot that it was issued under, and the slot's generation then.
+    pub key: Option<(KeySlot, i64)>,
+    /// The generation of the user's tokens then.
+    pub generation: i64,
+    pub issued: Millis,
+    /// The user's epoch when the store was last asked; 0 = never.
     epoch: u32,
+}
+
+impl Grant {
+    pub fn caller(&self) -> Caller {
+        Caller {
+            resource: self.resource,
+            who: Who::User {
+                id: self.user,
+                scopes: self.scopes,
+            },
+        }
+    }
 }
 
 /// Why a token is not accepted. All of them are 401; the message tells which.
@@ -88,7 +107,7 @@ pub struct Tokens {
     store: Store,
     keys: Arc<SigningKeys>,
     directory: Arc<Directory>,
-    known: Cache<String, Arc<Known>>,
+    known: Cache<String, Arc<Grant>>,
     epochs: Box<[AtomicU32]>,
     hasher: RandomState,
 }
@@ -107,7 +126,7 @@ pub struct Issue<'a> {
 
 impl Tokens {
     pub fn new(store: Store, keys: Arc<SigningKeys>, directory: Arc<Directory>) -> Self {
-        let epochs = (0..EPOCHS).map(|_| AtomicU32::new(0)).collect();
+        let epochs = (0..EPOCHS).map(|_| AtomicU32::new(NEVER_ASKED + 1)).collect();
         Self {
             store,
             keys,
@@ -163,62 +182,57 @@ impl Tokens {
         })
     }
 
-    /// Who a token stands for, and until when.
-    pub async fn verify(&self, token: &str, now: Millis) -> Result<(Caller, Millis), TokenFault> {
+    /// What a token grants.
+    pub async fn verify(&self, token: &str, now: Millis) -> Result<Arc<Grant>, TokenFault> {
         let known = match self.known.get(token) {
             Some(known) => known,
             None => Arc::new(self.read(token)?),
         };
-        if known.expires <= now {
-            self.known.invalidate(token);
+        match self.check(&known, now).await {
+            Ok(None) => Ok(known),
+            Ok(Some(checked)) => {
+                let checked = Arc::new(checked);
+                self.known.insert(token.to_owned(), checked.clone());
+                Ok(checked)
+            }
+            Err(fault) => {
+                self.known.invalidate(token);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Whether a grant still holds. Where the store had to be asked, the grant that need not ask again.
+    pub async fn check(&self, grant: &Grant, now: Millis) -> Result<Option<Grant>, TokenFault> {
+        if grant.expires <= now {
             return Err(TokenFault::Expired);
         }
-        let key_holds = known
+        let key_holds = grant
             .key
-            .is_none_or(|(slot, generation)| self.directory.key_generation(known.resource, slot) == Some(generation));
-        if !key_holds || self.directory.get(known.resource).is_none() {
+            .is_none_or(|(slot, generation)| self.directory.key_generation(grant.resource, slot) == Some(generation));
+        if !key_holds || self.directory.get(grant.resource).is_none() {
             return Err(TokenFault::Revoked);
         }
         // Read before the store is asked: what is revoked in between is seen the next time.
-        let epoch = self.epoch(known.resource, known.user).load(Ordering::Acquire);
-        if known.epoch != epoch {
-            self.ask_store(token, &known, epoch).await?;
+        let epoch = self.epoch(grant.resource, grant.user).load(Ordering::Acquire);
+        if grant.epoch == epoch {
+            return Ok(None);
         }
-        let who = Who::User {
-            id: known.user,
-            scopes: known.scopes,
-        };
-        Ok((
-            Caller {
-                resource: known.resource,
-                who,
-            },
-            known.expires,
-        ))
-    }
-
-    async fn ask_store(&self, token: &str, known: &Known, epoch: u32) -> Result<(), TokenFault> {
-        let claims = claims_of_verified(token).ok_or(TokenFault::Invalid)?;
         let query = ReadTokenState {
-            resource: known.resource,
-            user: known.user,
+            resource: grant.resource,
+            user: grant.user,
         };
         let state = self.store.read(query).await.map_err(|_| TokenFault::Unavailable)?;
-        let generations = claims.samband_gen;
-        let holds =
-            state.is_some_and(|state| state.generation == generations.user && state.valid_from.0 <= generations.ms);
-        if !holds {
-            self.known.invalidate(token);
-            return Err(TokenFault::Revoked);
+        let holds = state.is_some_and(|state| state.generation == grant.generation && state.valid_from <= grant.issued);
+        if holds {
+            Ok(Some(Grant { epoch, ..grant.clone() }))
+        } else {
+            Err(TokenFault::Revoked)
         }
-        self.known
-            .insert(token.to_owned(), Arc::new(Known { epoch, ..known.clone() }));
-        Ok(())
     }
 
-    /// Verifies the signature and reads the claims. The epoch is one that never is, so that the
-    /// store is asked next.
-    fn read(&self, token: &str) -> Result<Known, TokenFault> {
+    /// Verifies the signature and reads the claims; whether they still hold is to be checked.
+    fn read(&self, token: &str) -> Result<Grant, TokenFault> {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenFault::Invalid);
         }
@@ -245,15 +259,15 @@ impl Tokens {
             (Some(slot), Some(generation)) => Some((slot.parse().map_err(|()| TokenFault::Invalid)?, generation)),
             _ => None,
         };
-        let scopes = claims.acs_scope.parse().map_err(|_| TokenFault::Invalid)?;
-        let epoch = self.epoch(resource, user).load(Ordering::Acquire).wrapping_sub(1);
-        Ok(Known {
+        Ok(Grant {
             resource,
             user,
-            scopes,
+            scopes: claims.acs_scope.parse().map_err(|_| TokenFault::Invalid)?,
             expires: Millis(claims.exp.saturating_mul(1000)),
             key,
-            epoch,
+            generation: claims.samband_gen.user,
+            issued: Millis(claims.samband_gen.ms),
+            epoch: NEVER_ASKED,
         })
     }
 
@@ -267,9 +281,4 @@ impl Tokens {
         let hash = self.hasher.hash_one((resource, user));
         &self.epochs[hash as usize % EPOCHS]
     }
-}
-
-/// The claims of a token whose signature was verified when it was first seen.
-fn claims_of_verified(token: &str) -> Option<Claims> {
-    jsonwebtoken::dangerous::insecure_decode_claims(token).ok()
 }

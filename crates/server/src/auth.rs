@@ -51,7 +51,7 @@ impl Gate {
             let message = "This operation takes a user access token as 'Authorization: Bearer <token>'.";
             return Err(ApiError::unauthorized(message));
         };
-        let (caller, _) = self
+        let grant = self
             .tokens
             .verify(token, self.clock.now())
             .await
@@ -59,6 +59,7 @@ impl Gate {
                 TokenFault::Unavailable => ApiError::unavailable(),
                 fault => ApiError::unauthorized(fault.to_string()),
             })?;
+        let caller = grant.caller();
         if named.is_some_and(|resource| resource.id != caller.resource) {
             return Err(ApiError::unauthorized(TokenFault::OtherResource.to_string()));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER};
 use http::request::Parts;
 use http::{Request as HttpRequest, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -18,6 +18,7 @@ use samband_wire_core::request::Query;
 use samband_wire_core::{ApiError, Auth, Envelope, Reply, Request};
 
 use crate::auth::{Gate, Origin};
+use crate::cors;
 use crate::probes::Probes;
 use crate::rates::Rates;
 use crate::router::{Found, Router};
@@ -62,10 +63,17 @@ impl Front {
         let watch = Stopwatch::start();
         let (parts, body) = http.into_parts();
         let request_id = self.request_id();
-        let mut response = match self.probes.answer(&parts, &origin, &self.gate).await {
-            Some(reply) => respond(reply),
-            None => self.answer(&origin, &parts, body, &request_id, watch).await,
+        let mut response = if cors::is_preflight(&parts) {
+            respond(Reply::empty(204))
+        } else {
+            match self.probes.answer(&parts, &origin, &self.gate).await {
+                Some(reply) => respond(reply),
+                None => self.answer(&origin, &parts, body, &request_id, watch).await,
+            }
         };
+        if parts.headers.contains_key(ORIGIN) {
+            cors::allow(&parts, response.headers_mut());
+        }
         self.correlate(&parts, response.headers_mut(), &request_id);
         response
     }

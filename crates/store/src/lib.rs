@@ -17,11 +17,11 @@ use std::sync::Arc;
 
 pub use change::{Change, Cx, Query, Stop};
 pub use error::{CommitError, EngineError, OpenError, StoreError};
-pub use log::{Entry, Kind};
+pub use log::Entry;
 pub use migration::Migration;
 pub use repeat::{RepeatKey, RepeatRefused, Repeatable, forget_expired_repeats};
 
-use samband_core::Clock;
+use samband_core::{Clock, Publish};
 
 /// A handle on the store; cheap to clone.
 #[derive(Clone)]
@@ -32,18 +32,27 @@ enum Engine {
 }
 
 impl Store {
-    /// Opens the embedded engine and brings its schema up to date.
+    /// Opens the embedded engine, with nobody who listens, and brings its schema up to date.
     pub fn open_sqlite(
         options: sqlite::Options,
         migrations: &[Migration],
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
-        Ok(Self(Arc::new(Engine::Sqlite(sqlite::Engine::open(
-            options, migrations, clock,
-        )?))))
+        Self::open_sqlite_heard(options, migrations, clock, Arc::new(|_| {}))
     }
 
-    /// Makes the change durable, then answers. A refusal has changed nothing.
+    /// As [`open_sqlite`](Self::open_sqlite); `publish` gets the notes of every committed group.
+    pub fn open_sqlite_heard(
+        options: sqlite::Options,
+        migrations: &[Migration],
+        clock: Arc<dyn Clock>,
+        publish: Publish,
+    ) -> Result<Self, OpenError> {
+        let engine = sqlite::Engine::open(options, migrations, clock, publish)?;
+        Ok(Self(Arc::new(Engine::Sqlite(engine))))
+    }
+
+    /// Makes the change durable, publishes its notes, then answers. A refusal has changed nothing.
     pub async fn commit<C: Change>(&self, change: C) -> Result<C::Out, CommitError<C::Refusal>> {
         match &*self.0 {
             Engine::Sqlite(engine) => engine.commit(change, sqlite::Lane::Urgent).await,

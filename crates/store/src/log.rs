@@ -1,10 +1,6 @@
 //! The log's entries. A stream's entries are ordered by stamp; all entries by position.
 
-use samband_core::{ResourceId, Stamp, StreamId};
-
-/// What an entry records; each capability names its own numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Kind(pub u8);
+use samband_core::{Kind, ResourceId, Stamp, StreamId};
 
 /// One entry to append. `seq` is there for messages alone, and dense over them.
 #[derive(Debug, Clone, Copy)]
@@ -22,4 +18,7 @@ pub struct Entry<'a> {
     pub seq: Option<i64>,
     /// The content, in a form that the capability documents.
     pub doc: &'a [u8],
+    /// What is heard of it, where that is not the content itself: an edit's entry holds nothing, for
+    /// the message holds the new text, but who is connected must be told the text.
+    pub heard: Option<&'a [u8]>,
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use samband_core::{Clock, ManualClock, Millis, ResourceId, Stamp, StreamId};
+use samband_core::{Clock, Kind, ManualClock, Millis, ResourceId, Stamp, StreamId};
 use samband_store::testing::every_engine;
 use samband_store::{
-    Change, CommitError, EngineError, Entry, Kind, Query, RepeatKey, RepeatRefused, Repeatable, Stop, Store, sqlite,
+    Change, CommitError, EngineError, Entry, Query, RepeatKey, RepeatRefused, Repeatable, Stop, Store, sqlite,
 };
 
 const STREAM: StreamId = StreamId([7; 16]);
@@ -46,6 +46,7 @@ impl Change for Append {
             about: None,
             seq: Some(self.stamp),
             doc: b"{}",
+            heard: None,
         })?;
         assert!(self.behave != Behave::Panic, "as asked");
         Ok(self.stamp)

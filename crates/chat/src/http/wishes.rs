@@ -8,11 +8,12 @@ use samband_wire_chat::ParticipantWish;
 use samband_wire_core::{ApiError, Detail};
 
 use crate::content::{check_metadata, check_name};
-use crate::model::{Member, ShareHistory};
+use crate::model::{MEMBERS_NAMED, Member, ShareHistory};
 use crate::store::Added;
 
-/// Members added in one change: a few milliseconds of the writer's time.
-pub(super) const CHUNK: usize = 250;
+/// Members added in one change: a few milliseconds of the writer's time, and with the creator no
+/// more than what one system message names.
+pub(super) const CHUNK: usize = MEMBERS_NAMED - 1;
 
 /// Sorts a request's participants into members to be and those that cannot be one.
 pub(super) fn sort(

@@ -7,7 +7,7 @@ use samband_store::{Change, Stop, sqlite as engine};
 use serde::{Deserialize, Serialize};
 
 use super::{Head, InThread, document, head_for_participant, sqlite, user_key};
-use crate::model::{Kinds, MEMBERS_NAMED, Member, MemberDoc, ShareHistory, SystemDoc};
+use crate::model::{Kinds, Member, MemberDoc, ShareHistory, SystemDoc};
 use crate::rules::ChatRefused;
 
 /// Adds members to a thread: those that exist and are not in it yet.
@@ -67,19 +67,21 @@ impl Change for AddMembers {
             self.members.clone()
         };
         let stamp = head.next_stamp(tx.cx().now);
-        let mut joined = join(tx, self.at, &mut head, &members, stamp)?;
+        let joined = join(tx, self.at, &mut head, &members, stamp)?;
         if !joined.docs.is_empty() {
-            let unnamed = (self.total > MEMBERS_NAMED).then_some(self.total);
-            joined.docs.truncate(MEMBERS_NAMED);
-            let doc = document(&SystemDoc {
+            let unnamed = (self.total > joined.docs.len()).then_some(self.total);
+            let thread_created_ms = sqlite::thread(tx, self.at.thread)?.map_or(0, |info| info.created.0);
+            let doc = SystemDoc {
                 members: joined.docs,
                 total: unnamed,
-                topic: None,
-            })?;
+                thread_created_ms,
+                ..SystemDoc::default()
+            };
+            let doc = document(&doc)?;
             if self.announce {
                 head.append_message(tx, self.at, Kinds::PARTICIPANTS_ADDED, &doc)?;
             } else {
-                head.append_change(tx, self.at, Kinds::MORE_PARTICIPANTS, None, &doc)?;
+                head.append_change(tx, self.at, Kinds::MORE_PARTICIPANTS, &doc)?;
             }
             sqlite::update_head(tx, self.at.thread, &head)?;
         }
@@ -144,6 +146,7 @@ pub(super) fn join(
             user: *member.user.as_bytes(),
             display_name: member.display_name.clone(),
             share_history_ms: share_ms,
+            metadata: member.metadata.clone(),
         });
     }
     Ok(joined)
@@ -171,7 +174,9 @@ impl Change for RemoveMember {
                 user: *self.user.as_bytes(),
                 display_name: member.display_name,
                 share_history_ms: member.share_history.0,
+                metadata: member.metadata,
             }],
+            thread_created_ms: sqlite::thread(tx, self.at.thread)?.map_or(0, |info| info.created.0),
             ..SystemDoc::default()
         };
         let stamp = head.append_message(tx, self.at, Kinds::PARTICIPANT_REMOVED, &document(&doc)?)?;

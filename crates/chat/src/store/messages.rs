@@ -6,7 +6,7 @@ use samband_wire_chat::{MessageType, MetadataPatch};
 
 use super::{InThread, document, head_for_participant, sqlite, unreadable, user_key};
 use crate::content;
-use crate::model::{Kinds, MessageDoc};
+use crate::model::{ChangedDoc, Kinds, MessageDoc};
 use crate::rules::ChatRefused;
 
 /// One entry, one index key, the thread's head: whatever the number of members.
@@ -84,8 +84,13 @@ impl Change for UpdateMessage {
         }
         doc.high_priority = self.high_priority.unwrap_or(doc.high_priority);
 
-        let version = head.append_change(tx, self.at, Kinds::MESSAGE_EDITED, Some(self.message), b"{}")?;
-        sqlite::edit_message(tx, self.at.thread, self.message, version, &document(&doc)?)?;
+        let stored = document(&doc)?;
+        let heard = document(&ChangedDoc {
+            message: doc,
+            html: message.kind == Kinds::HTML,
+        })?;
+        let version = head.append_about(tx, self.at, Kinds::MESSAGE_EDITED, self.message, &heard)?;
+        sqlite::edit_message(tx, self.at.thread, self.message, version, &stored)?;
         sqlite::update_head(tx, self.at.thread, &head)?;
         Ok(())
     }
@@ -105,10 +110,17 @@ impl Change for DeleteMessage {
     }
     fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
         let mut head = head_for_participant(tx, self.at)?;
-        if own_message(tx, self.at, self.message)?.deleted.is_some() {
+        let message = own_message(tx, self.at, self.message)?;
+        if message.deleted.is_some() {
             return Ok(());
         }
-        let version = head.append_change(tx, self.at, Kinds::MESSAGE_DELETED, Some(self.message), b"{}")?;
+        let mut doc: MessageDoc = serde_json::from_slice(&message.doc).map_err(unreadable)?;
+        doc.content.clear();
+        let heard = document(&ChangedDoc {
+            message: doc,
+            html: message.kind == Kinds::HTML,
+        })?;
+        let version = head.append_about(tx, self.at, Kinds::MESSAGE_DELETED, self.message, &heard)?;
         sqlite::delete_message(tx, self.at.thread, self.message, version)?;
         sqlite::update_head(tx, self.at.thread, &head)?;
         Ok(())

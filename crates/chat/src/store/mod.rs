@@ -1,5 +1,6 @@
 //! The stored side of chat: changes and queries, one file for each group; their SQL is in `sqlite`.
 
+mod heard;
 mod members;
 mod messages;
 mod purge;
@@ -8,6 +9,7 @@ mod receipts;
 mod sqlite;
 mod threads;
 
+pub use heard::{Memberships, NotesAfter, is_deleted_message};
 pub use members::{AddMembers, Added, RemoveMember};
 pub use messages::{DeleteMessage, SendMessage, UpdateMessage};
 pub use purge::{PurgeChunk, ThreadsDue, ThreadsToPurge};
@@ -15,8 +17,8 @@ pub use queries::{GetMessage, GetThread, ListMembers, ListMessages, ListReceipts
 pub use receipts::SendReceipt;
 pub use threads::{CreateThread, Created, DeleteThread, UpdateThread};
 
-use samband_core::{Millis, ResourceId, Stamp, ThreadId, UserId};
-use samband_store::{Entry, Kind, Migration, Stop, sqlite as engine};
+use samband_core::{Kind, Millis, ResourceId, Stamp, ThreadId, UserId};
+use samband_store::{Entry, Migration, Stop, sqlite as engine};
 
 use crate::rules::ChatRefused;
 
@@ -35,7 +37,8 @@ fn user_key(user: UserId) -> UserKey {
     key
 }
 
-fn user_of(key: &[u8]) -> Option<UserId> {
+/// The user that a key stands for, if it is a communication user's.
+pub fn user_of(key: &[u8]) -> Option<UserId> {
     match key {
         [1, bytes @ ..] => bytes.try_into().ok().map(UserId::from_bytes),
         _ => None,
@@ -75,7 +78,17 @@ impl Head {
         doc: &[u8],
     ) -> rusqlite::Result<Stamp> {
         let seq = self.last_seq + 1;
-        let stamp = self.append(tx, at, kind, None, Some(seq), doc)?;
+        let stamp = self.append(
+            tx,
+            at,
+            Line {
+                kind,
+                about: None,
+                seq: Some(seq),
+                doc,
+                heard: None,
+            },
+        )?;
         self.last_seq = seq;
         self.last_message_ms = stamp.0;
         Ok(stamp)
@@ -87,21 +100,45 @@ impl Head {
         tx: &mut engine::Tx<'_>,
         at: InThread,
         kind: Kind,
-        about: Option<Stamp>,
         doc: &[u8],
     ) -> rusqlite::Result<Stamp> {
-        self.append(tx, at, kind, about, None, doc)
+        self.append(
+            tx,
+            at,
+            Line {
+                kind,
+                about: None,
+                seq: None,
+                doc,
+                heard: None,
+            },
+        )
     }
 
-    fn append(
+    /// Appends that a message changed. What is heard of it stands in the note alone: the message
+    /// itself holds what is left of it.
+    fn append_about(
         &mut self,
         tx: &mut engine::Tx<'_>,
         at: InThread,
         kind: Kind,
-        about: Option<Stamp>,
-        seq: Option<i64>,
-        doc: &[u8],
+        message: Stamp,
+        heard: &[u8],
     ) -> rusqlite::Result<Stamp> {
+        self.append(
+            tx,
+            at,
+            Line {
+                kind,
+                about: Some(message),
+                seq: None,
+                doc: b"{}",
+                heard: Some(heard),
+            },
+        )
+    }
+
+    fn append(&mut self, tx: &mut engine::Tx<'_>, at: InThread, line: Line<'_>) -> rusqlite::Result<Stamp> {
         let stamp = self.next_stamp(tx.cx().now);
         let actor = user_key(at.caller);
         tx.append(&Entry {
@@ -109,15 +146,25 @@ impl Head {
             resource: at.resource,
             stamp,
             prev: self.last_stamp,
-            kind,
+            kind: line.kind,
             actor: Some(&actor),
-            about,
-            seq,
-            doc,
+            about: line.about,
+            seq: line.seq,
+            doc: line.doc,
+            heard: line.heard,
         })?;
         self.last_stamp = stamp;
         Ok(stamp)
     }
+}
+
+/// What an entry says, without its place in the log.
+struct Line<'a> {
+    kind: Kind,
+    about: Option<Stamp>,
+    seq: Option<i64>,
+    doc: &'a [u8],
+    heard: Option<&'a [u8]>,
 }
 
 /// The head of a thread that is there, not deleted, and of the caller's resource.

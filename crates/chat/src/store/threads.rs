@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::members::{Added, join};
 use super::{Head, InThread, document, head_for_participant, live_head, sqlite, user_key};
-use crate::model::{Kinds, MEMBERS_NAMED, Member, MemberDoc, ShareHistory, SystemDoc};
+use crate::model::{Kinds, Member, ShareHistory, SystemDoc};
 use crate::rules::ChatRefused;
 
 const DAY_MS: i64 = 24 * Millis::HOUR;
@@ -78,20 +78,34 @@ impl Change for CreateThread {
             ..member.clone()
         }));
 
-        let created = head.append_change(tx, self.at, Kinds::THREAD_CREATED, None, b"{}")?;
-        let joined = join(tx, self.at, &mut head, &members, created)?;
-        let mut named: Vec<MemberDoc> = joined.docs;
-        named.truncate(MEMBERS_NAMED);
-        let unnamed = (self.total > named.len()).then_some(met);
-        let added = SystemDoc {
-            members: named,
+        let stamp = head.next_stamp(now);
+        let joined = join(tx, self.at, &mut head, &members, stamp)?;
+        let unnamed = (self.total > joined.docs.len()).then_some(met);
+        let thread_created_ms = stamp.0;
+        let created = SystemDoc {
+            topic: Some(self.topic.clone()),
+            metadata: self.metadata.clone(),
+            retention: self.retention,
+            members: joined.docs.clone(),
             total: unnamed,
-            topic: None,
+            thread_created_ms,
+            ..SystemDoc::default()
+        };
+        head.append_change(tx, self.at, Kinds::THREAD_CREATED, &document(&created)?)?;
+        let quiet = SystemDoc {
+            quiet: true,
+            thread_created_ms,
+            ..SystemDoc::default()
+        };
+        let added = SystemDoc {
+            members: joined.docs,
+            total: unnamed,
+            ..quiet.clone()
         };
         head.append_message(tx, self.at, Kinds::PARTICIPANTS_ADDED, &document(&added)?)?;
         let topic = SystemDoc {
             topic: Some(self.topic.clone()),
-            ..SystemDoc::default()
+            ..quiet
         };
         head.append_message(tx, self.at, Kinds::TOPIC_UPDATED, &document(&topic)?)?;
 
@@ -151,30 +165,32 @@ impl Change for UpdateThread {
         let Some(current) = sqlite::thread(tx, thread)? else {
             return Err(Stop::Refused(ChatRefused::ThreadNotFound));
         };
-        if let Some(topic) = &self.topic {
-            let doc = SystemDoc {
-                topic: Some(topic.clone()),
-                ..SystemDoc::default()
+        let mut metadata = current.metadata;
+        for (key, value) in self.metadata.iter().flatten() {
+            match value {
+                Some(value) => metadata.insert(key.clone(), value.clone()),
+                None => metadata.remove(key),
             };
+        }
+        let doc = SystemDoc {
+            topic: Some(self.topic.clone().unwrap_or(current.topic)),
+            metadata,
+            retention: self.retention.or(current.retention),
+            thread_created_ms: current.created.0,
+            ..SystemDoc::default()
+        };
+        if let Some(topic) = &self.topic {
             head.append_message(tx, self.at, Kinds::TOPIC_UPDATED, &document(&doc)?)?;
             sqlite::set_topic(tx, thread, topic)?;
+        } else if self.metadata.is_some() || self.retention.is_some() {
+            head.append_change(tx, self.at, Kinds::THREAD_UPDATED, &document(&doc)?)?;
         }
-        if let Some(patch) = &self.metadata {
-            let mut metadata = current.metadata;
-            for (key, value) in patch {
-                match value {
-                    Some(value) => metadata.insert(key.clone(), value.clone()),
-                    None => metadata.remove(key),
-                };
-            }
-            sqlite::set_metadata(tx, thread, &document(&metadata)?)?;
+        if self.metadata.is_some() {
+            sqlite::set_metadata(tx, thread, &document(&doc.metadata)?)?;
         }
         if let Some(policy) = self.retention {
             let (days, delete_at) = retention_columns(Some(policy), current.created);
             sqlite::set_retention(tx, thread, days, delete_at)?;
-        }
-        if self.topic.is_none() && (self.metadata.is_some() || self.retention.is_some()) {
-            head.append_change(tx, self.at, Kinds::THREAD_UPDATED, None, b"{}")?;
         }
         sqlite::update_head(tx, thread, &head)?;
         Ok(())
@@ -209,7 +225,13 @@ impl Change for DeleteThread {
         } else {
             head_for_participant(tx, self.at)?
         };
-        let deleted = head.append_change(tx, self.at, Kinds::THREAD_DELETED, None, b"{}")?;
+        let thread_created_ms = sqlite::thread(tx, thread)?.map_or(0, |info| info.created.0);
+        let doc = SystemDoc {
+            thread_created_ms,
+            by_policy: self.by_policy,
+            ..SystemDoc::default()
+        };
+        let deleted = head.append_change(tx, self.at, Kinds::THREAD_DELETED, &document(&doc)?)?;
         head.deleted = Some(Millis(deleted.0));
         sqlite::update_head(tx, thread, &head)?;
         sqlite::mark_purge(tx, thread)?;

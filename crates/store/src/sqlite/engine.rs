@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use samband_core::{Clock, StreamId};
+use samband_core::{Clock, Publish, StreamId};
 use tokio::sync::oneshot;
 
 use super::connection::{DirectoryLock, Location, Options};
@@ -26,7 +26,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn open(options: Options, migrations: &[Migration], clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        options: Options,
+        migrations: &[Migration],
+        clock: Arc<dyn Clock>,
+        publish: Publish,
+    ) -> Result<Self, OpenError> {
         let path = options.database_path();
         let lock = match &options.location {
             Location::Directory(directory) => Some(DirectoryLock::take(directory)?),
@@ -60,6 +65,7 @@ impl Engine {
             options,
             queue: queue.clone(),
             clock,
+            publish,
             status: status.clone(),
             checkpointer,
             connection: Some(connection),

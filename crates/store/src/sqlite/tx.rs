@@ -1,8 +1,10 @@
 //! What a change and a query see of the database.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use rusqlite::Connection;
+use samband_core::Note;
 
 use crate::change::Cx;
 use crate::log::Entry;
@@ -11,11 +13,20 @@ use crate::log::Entry;
 pub struct Tx<'c> {
     connection: &'c Connection,
     cx: Cx,
+    notes: Vec<Note>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection, cx: Cx) -> Self {
-        Self { connection, cx }
+        Self {
+            connection,
+            cx,
+            notes: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_notes(self) -> Vec<Note> {
+        self.notes
     }
 
     pub fn cx(&self) -> Cx {
@@ -42,6 +53,18 @@ impl<'c> Tx<'c> {
                 entry.seq.map(|_| entry.stamp.0),
                 entry.doc,
             ])?;
+        self.notes.push(Note {
+            resource: entry.resource,
+            stream: entry.stream,
+            stamp: entry.stamp,
+            prev: entry.prev,
+            at: self.cx.now,
+            kind: entry.kind,
+            actor: entry.actor.map(Arc::from),
+            about: entry.about,
+            seq: entry.seq,
+            body: Arc::from(entry.heard.unwrap_or(entry.doc)),
+        });
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use samband_core::{Clock, Stopwatch};
+use samband_core::{Clock, Note, Publish, Stopwatch};
 use tokio::sync::oneshot;
 
 use super::connection::Options;
@@ -103,6 +103,7 @@ pub(super) struct Writer {
     pub options: Options,
     pub queue: Arc<Queue>,
     pub clock: Arc<dyn Clock>,
+    pub publish: Publish,
     pub status: Arc<Status>,
     pub checkpointer: Option<Checkpointer>,
     pub connection: Option<Connection>,
@@ -152,8 +153,9 @@ impl Writer {
             Ok(())
         });
         match applied {
-            Ok(()) => {
+            Ok(notes) => {
                 self.status.set_failure_if_any_cleared();
+                self.publish(notes);
                 done.into_iter().for_each(|job| job.settle(true));
             }
             Err(error) if error.is_medium() => {
@@ -170,18 +172,34 @@ impl Writer {
 
     /// The slow way round a change that the engine cannot apply: the others must not suffer for it.
     fn commit_alone(&mut self, mut job: Box<dyn Job>) {
-        let result = self.transaction(|tx| apply(job.as_mut(), tx));
-        if let Err(error) = &result {
-            if error.is_medium() {
-                self.give_up(error);
-            } else {
-                tracing::error!(%error, "a change failed");
+        match self.transaction(|tx| apply(job.as_mut(), tx)) {
+            Ok(notes) => {
+                self.publish(notes);
+                job.settle(true);
+            }
+            Err(error) => {
+                if error.is_medium() {
+                    self.give_up(&error);
+                } else {
+                    tracing::error!(%error, "a change failed");
+                }
+                job.settle(false);
             }
         }
-        job.settle(result.is_ok());
     }
 
-    fn transaction(&mut self, body: impl FnOnce(&mut Tx<'_>) -> Result<(), EngineError>) -> Result<(), EngineError> {
+    /// Durable, then heard, then acknowledged.
+    fn publish(&self, notes: Vec<Note>) {
+        if !notes.is_empty() {
+            (self.publish)(notes);
+        }
+    }
+
+    /// Runs and commits; the notes of what was appended.
+    fn transaction(
+        &mut self,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<(), EngineError>,
+    ) -> Result<Vec<Note>, EngineError> {
         if self.connection.is_none() {
             let mut connection = self.options.open_writer()?;
             if let Some(checkpointer) = &self.checkpointer {
@@ -194,8 +212,11 @@ impl Writer {
         };
         let cx = Cx { now: self.clock.now() };
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
-        let result = body(&mut Tx::new(connection, cx))
-            .and_then(|()| Ok(connection.prepare_cached("COMMIT")?.execute(()).map(|_| ())?));
+        let mut tx = Tx::new(connection, cx);
+        let result = body(&mut tx).and_then(|()| {
+            connection.prepare_cached("COMMIT")?.execute(())?;
+            Ok(tx.into_notes())
+        });
         if result.is_err() && !connection.is_autocommit() {
             // If this fails too the connection is dropped by whoever handles the first error.
             let _ = connection.execute_batch("ROLLBACK");

@@ -1,8 +1,7 @@
 //! Messages in the log.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row};
-use samband_core::{Millis, Stamp, ThreadId};
-use samband_store::Kind;
+use samband_core::{Kind, Millis, Stamp, ThreadId};
 
 use crate::model::StoredMessage;
 use crate::store::user_of;

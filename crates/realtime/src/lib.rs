@@ -1,0 +1,1 @@
+//! Real time: who is connected, and what they hear.
