@@ -9,7 +9,8 @@ mod rules;
 pub mod store;
 
 pub use model::{
-    ChangedDoc, Kinds, Member, MemberDoc, MessageDoc, ShareHistory, StoredMessage, SystemDoc, ThreadInfo, ThreadLine,
+    ChangedDoc, Kinds, MEMBERS_NAMED, Member, MemberDoc, MessageDoc, ReceiptDoc, ShareHistory, StoredMessage,
+    SystemDoc, ThreadInfo, ThreadLine, TypingDoc,
 };
 pub use rules::ChatRefused;
 pub use store::MIGRATIONS;

@@ -20,6 +20,10 @@ impl Kinds {
     pub const MESSAGE_DELETED: Kind = Kind(20);
     /// More members of one request, after the entry that announced it.
     pub const MORE_PARTICIPANTS: Kind = Kind(21);
+    /// Heard and never in the log.
+    pub const TYPING: Kind = Kind(32);
+    /// Heard, and stored as a receipt; not in the log either.
+    pub const READ_RECEIPT: Kind = Kind(33);
 
     pub fn message_type(kind: Kind) -> MessageType {
         match kind {
@@ -70,6 +74,9 @@ pub struct SystemDoc {
     /// How many there were, where not all are named.
     #[serde(rename = "of", skip_serializing_if = "Option::is_none", default)]
     pub total: Option<usize>,
+    /// The name under which whoever did it takes part.
+    #[serde(rename = "b", skip_serializing_if = "Option::is_none", default)]
+    pub by_name: Option<String>,
     /// When the thread was created.
     #[serde(rename = "k", default)]
     pub thread_created_ms: i64,
@@ -84,6 +91,30 @@ pub struct SystemDoc {
     /// Deleted by its retention policy, and by nobody.
     #[serde(rename = "x", skip_serializing_if = "std::ops::Not::not", default)]
     pub by_policy: bool,
+}
+
+/// What is heard of somebody who types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypingDoc {
+    #[serde(rename = "n", skip_serializing_if = "Option::is_none", default)]
+    pub sender_display_name: Option<String>,
+    /// How many take part in the thread.
+    #[serde(rename = "of")]
+    pub members: i64,
+}
+
+/// What is heard of a read receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptDoc {
+    #[serde(rename = "id")]
+    pub message: i64,
+    #[serde(rename = "at")]
+    pub read_ms: i64,
+    /// The message's sender, 16 bytes; none for the system's own.
+    #[serde(rename = "u")]
+    pub author: Option<[u8; 16]>,
+    #[serde(rename = "of")]
+    pub members: i64,
 }
 
 /// What is heard of a message that was edited or deleted.

@@ -14,6 +14,7 @@ use samband_core::{Caller, KeySlot, Millis, ResourceId, Scopes, Secret, UserId, 
 use samband_resources::Directory;
 use samband_store::Store;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::keys::SigningKeys;
 use crate::model::{AccessToken, IdentityError};
@@ -77,6 +78,47 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// What is needed beside resource, user and expiry to see later that the token still holds.
+    pub fn mark(&self) -> Vec<u8> {
+        let (slot, key) = match self.key {
+            None => (0, 0),
+            Some((KeySlot::Primary, generation)) => (1, generation),
+            Some((KeySlot::Secondary, generation)) => (2, generation),
+        };
+        let mut mark = vec![slot];
+        for number in [key, self.generation, self.issued.0] {
+            mark.extend_from_slice(&number.to_be_bytes());
+        }
+        mark
+    }
+
+    /// The grant that a mark was made of, without its scopes.
+    pub fn from_mark(resource: ResourceId, user: UserId, expires: Millis, mark: &[u8]) -> Option<Self> {
+        let (slot, numbers) = mark.split_first()?;
+        let number = |index: usize| -> Option<i64> {
+            Some(i64::from_be_bytes(
+                numbers.get(index * 8..index * 8 + 8)?.try_into().ok()?,
+            ))
+        };
+        let key = match slot {
+            0 => None,
+            1 => Some((KeySlot::Primary, number(0)?)),
+            2 => Some((KeySlot::Secondary, number(0)?)),
+            _ => return None,
+        };
+        let (generation, issued) = (number(1)?, Millis(number(2)?));
+        Some(Self {
+            resource,
+            user,
+            scopes: Scopes::NONE,
+            expires,
+            key,
+            generation,
+            issued,
+            epoch: NEVER_ASKED,
+        })
+    }
+
     pub fn caller(&self) -> Caller {
         Caller {
             resource: self.resource,
@@ -110,6 +152,8 @@ pub struct Tokens {
     known: Cache<String, Arc<Grant>>,
     epochs: Box<[AtomicU32]>,
     hasher: RandomState,
+    /// Counts revocations, for connections that outlive a request.
+    revocations: watch::Sender<u64>,
 }
 
 /// What a token is issued for.
@@ -134,6 +178,7 @@ impl Tokens {
             known: Cache::new(KNOWN_TOKENS),
             epochs,
             hasher: RandomState::new(),
+            revocations: watch::Sender::new(0),
         }
     }
 
@@ -275,6 +320,17 @@ impl Tokens {
     /// the caller is told.
     pub(crate) fn forget(&self, resource: ResourceId, user: UserId) {
         self.epoch(resource, user).fetch_add(1, Ordering::AcqRel);
+        self.revoked();
+    }
+
+    /// Tells connections to check their grants: called after a key or a resource has gone, too.
+    pub fn revoked(&self) {
+        self.revocations.send_modify(|count| *count += 1);
+    }
+
+    /// Changes whenever something was revoked.
+    pub fn revocations(&self) -> watch::Receiver<u64> {
+        self.revocations.subscribe()
     }
 
     fn epoch(&self, resource: ResourceId, user: UserId) -> &AtomicU32 {

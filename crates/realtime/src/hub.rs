@@ -28,10 +28,20 @@ pub struct Hub {
 }
 
 enum Command {
-    Register { session: Arc<Session>, done: oneshot::Sender<()> },
-    Follow { session: u64, threads: Vec<(ThreadId, Stamp)>, done: oneshot::Sender<()> },
+    Register {
+        session: Arc<Session>,
+        done: oneshot::Sender<()>,
+    },
+    Follow {
+        session: u64,
+        threads: Vec<(ThreadId, Stamp)>,
+        done: oneshot::Sender<()>,
+    },
     Leave(u64),
-    Endpoints { resource: ResourceId, done: oneshot::Sender<Vec<(UserId, usize)>> },
+    Endpoints {
+        resource: ResourceId,
+        done: oneshot::Sender<Vec<(UserId, usize)>>,
+    },
 }
 
 impl Hub {
@@ -47,17 +57,31 @@ impl Hub {
     /// False if the store could not be asked.
     pub async fn join(&self, session: &Arc<Session>) -> bool {
         let (done, registered) = oneshot::channel();
-        let _ = self.commands.send(Command::Register { session: session.clone(), done });
+        let _ = self.commands.send(Command::Register {
+            session: session.clone(),
+            done,
+        });
         if registered.await.is_err() {
             return false;
         }
         let Some(user) = session.user else { return true };
-        let Ok(threads) = self.store.read(Memberships { resource: session.resource, user }).await else {
+        let Ok(threads) = self
+            .store
+            .read(Memberships {
+                resource: session.resource,
+                user,
+            })
+            .await
+        else {
             self.leave(session);
             return false;
         };
         let (done, followed) = oneshot::channel();
-        let _ = self.commands.send(Command::Follow { session: session.id, threads, done });
+        let _ = self.commands.send(Command::Follow {
+            session: session.id,
+            threads,
+            done,
+        });
         followed.await.is_ok()
     }
 
@@ -138,21 +162,34 @@ impl Task {
             Command::Register { session, done } => {
                 match session.user {
                     Some(user) => {
-                        self.users.entry((session.resource, user)).or_default().insert(session.id);
+                        self.users
+                            .entry((session.resource, user))
+                            .or_default()
+                            .insert(session.id);
                     }
                     None => {
-                        self.whole.entry(session.resource).or_default().insert(session.id, session.clone());
+                        self.whole
+                            .entry(session.resource)
+                            .or_default()
+                            .insert(session.id, session.clone());
                     }
                 }
-                let connected =
-                    Connected { session: session.clone(), rooms: HashSet::new(), left: HashSet::new(), following: false };
+                let connected = Connected {
+                    session: session.clone(),
+                    rooms: HashSet::new(),
+                    left: HashSet::new(),
+                    following: false,
+                };
                 self.sessions.insert(session.id, connected);
                 self.open.set(self.sessions.len() as f64);
                 let _ = done.send(());
             }
             Command::Follow { session, threads, done } => {
                 for (thread, stamp) in threads {
-                    let left = self.sessions.get(&session).is_none_or(|connected| connected.left.contains(&thread));
+                    let left = self
+                        .sessions
+                        .get(&session)
+                        .is_none_or(|connected| connected.left.contains(&thread));
                     if !left {
                         self.enter(session, thread, stamp);
                     }
@@ -166,17 +203,26 @@ impl Task {
             Command::Leave(session) => self.forget(session),
             Command::Endpoints { resource, done } => {
                 let of_resource = self.users.iter().filter(|((of, _), _)| *of == resource);
-                let _ = done.send(of_resource.map(|((_, user), sessions)| (*user, sessions.len())).collect());
+                let _ = done.send(
+                    of_resource
+                        .map(|((_, user), sessions)| (*user, sessions.len()))
+                        .collect(),
+                );
             }
         }
     }
 
     fn enter(&mut self, id: u64, thread: ThreadId, stamp: Stamp) {
-        let Some(connected) = self.sessions.get_mut(&id) else { return };
+        let Some(connected) = self.sessions.get_mut(&id) else {
+            return;
+        };
         let resource = connected.session.resource;
         connected.rooms.insert(thread);
-        let room =
-            self.rooms.entry(thread).or_insert_with(|| Room { resource, last: stamp, sessions: HashMap::new() });
+        let room = self.rooms.entry(thread).or_insert_with(|| Room {
+            resource,
+            last: stamp,
+            sessions: HashMap::new(),
+        });
         room.sessions.insert(id, connected.session.clone());
     }
 
@@ -196,7 +242,9 @@ impl Task {
     }
 
     fn forget(&mut self, id: u64) {
-        let Some(connected) = self.sessions.remove(&id) else { return };
+        let Some(connected) = self.sessions.remove(&id) else {
+            return;
+        };
         for thread in connected.rooms {
             if let Some(room) = self.rooms.get_mut(&thread) {
                 room.sessions.remove(&id);
@@ -230,46 +278,64 @@ impl Task {
         if note.stamp.0 != 0 && self.rooms.get(&thread).is_some_and(|room| note.stamp <= room.last) {
             return;
         }
-        let Some(event) = Event::of(note) else {
+        let Some(event) = Event::of(note).map(Arc::new) else {
             self.advance(thread, note);
             return;
         };
         // Who comes hears of it, and so does who goes.
-        for (user, membership) in event.memberships() {
-            let ids = self.users.get(&(note.resource, user)).map(|ids| ids.iter().copied().collect::<Vec<_>>());
-            if membership == Membership::Joined {
-                for id in ids.unwrap_or_default() {
-                    self.enter(id, thread, note.prev);
-                }
-            }
+        for id in self.sessions_of(&event, Membership::Joined) {
+            self.enter(id, thread, note.prev);
         }
         self.advance(thread, note);
-        if let Some(event) = event.heard() {
-            let mut delivered = 0;
-            if let Some(room) = self.rooms.get(&thread) {
-                for session in room.sessions.values() {
-                    delivered += u64::from(session.give(&event));
-                }
-            }
-            for session in self.whole.get(&note.resource).into_iter().flat_map(HashMap::values) {
-                delivered += u64::from(session.give(&event));
-            }
-            self.delivered.increment(delivered);
+        if event.what().is_some() {
+            self.deliver(thread, &event);
         }
-        for (user, membership) in event.memberships() {
-            if membership == Membership::Left {
-                let ids = self.users.get(&(note.resource, user)).map(|ids| ids.iter().copied().collect::<Vec<_>>());
-                for id in ids.unwrap_or_default() {
-                    self.exit(id, thread);
-                }
-            }
+        for id in self.sessions_of(&event, Membership::Left) {
+            self.exit(id, thread);
         }
         if event.ends_thread() {
-            let ids: Vec<_> = self.rooms.get(&thread).into_iter().flat_map(|room| room.sessions.keys().copied()).collect();
+            let ids: Vec<_> = self
+                .rooms
+                .get(&thread)
+                .into_iter()
+                .flat_map(|room| room.sessions.keys().copied())
+                .collect();
             for id in ids {
                 self.exit(id, thread);
             }
         }
+    }
+
+    fn deliver(&self, thread: ThreadId, event: &Arc<Event>) {
+        let mut delivered = 0;
+        for session in self
+            .rooms
+            .get(&thread)
+            .into_iter()
+            .flat_map(|room| room.sessions.values())
+        {
+            if session.user.is_some_and(|user| event.is_for(user)) {
+                delivered += u64::from(session.give(event));
+            }
+        }
+        for session in self
+            .whole
+            .get(&event.note.resource)
+            .into_iter()
+            .flat_map(HashMap::values)
+        {
+            delivered += u64::from(session.give(event));
+        }
+        self.delivered.increment(delivered);
+    }
+
+    /// The sessions here of those who came or went by an event.
+    fn sessions_of(&self, event: &Event, membership: Membership) -> Vec<u64> {
+        let users = event.memberships().iter().filter(|(_, how)| *how == membership);
+        users
+            .filter_map(|(user, _)| self.users.get(&(event.note.resource, *user)))
+            .flat_map(|ids| ids.iter().copied())
+            .collect()
     }
 
     fn advance(&mut self, thread: ThreadId, note: &Note) {
@@ -282,11 +348,22 @@ impl Task {
 
     /// Reads from the store what the bus did not deliver, for every thread that is followed.
     async fn repair(&mut self) {
-        let threads: Vec<_> = self.rooms.iter().map(|(thread, room)| (*thread, room.resource)).collect();
+        let threads: Vec<_> = self
+            .rooms
+            .iter()
+            .map(|(thread, room)| (*thread, room.resource))
+            .collect();
         for (thread, resource) in threads {
             loop {
-                let Some(after) = self.rooms.get(&thread).map(|room| room.last) else { break };
-                let query = NotesAfter { resource, thread, after, limit: REPAIR_CHUNK };
+                let Some(after) = self.rooms.get(&thread).map(|room| room.last) else {
+                    break;
+                };
+                let query = NotesAfter {
+                    resource,
+                    thread,
+                    after,
+                    limit: REPAIR_CHUNK,
+                };
                 let Ok(notes) = self.store.read(query).await else { break };
                 let last_chunk = notes.len() < REPAIR_CHUNK;
                 for note in notes {

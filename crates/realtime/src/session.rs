@@ -17,8 +17,10 @@ pub struct Session {
     /// None hears the whole resource.
     pub user: Option<UserId>,
     queue: mpsc::Sender<Arc<Event>>,
-    /// Set when the queue was full: the endpoint has missed something and must start anew.
+    /// The queue was full: the endpoint has missed something and must start anew.
     overflowed: AtomicBool,
+    /// A newer connection of the same endpoint hears in its place.
+    replaced: AtomicBool,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -27,12 +29,23 @@ impl Session {
     pub fn new(resource: ResourceId, user: Option<UserId>) -> (Arc<Self>, mpsc::Receiver<Arc<Event>>) {
         let (queue, events) = mpsc::channel(QUEUE);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        (Arc::new(Self { id, resource, user, queue, overflowed: AtomicBool::new(false) }), events)
+        let (overflowed, replaced) = (AtomicBool::new(false), AtomicBool::new(false));
+        (
+            Arc::new(Self {
+                id,
+                resource,
+                user,
+                queue,
+                overflowed,
+                replaced,
+            }),
+            events,
+        )
     }
 
     /// Puts an event into the queue; false if there is no room or nobody who takes it.
     pub fn give(&self, event: &Arc<Event>) -> bool {
-        if self.overflowed.load(Ordering::Relaxed) {
+        if self.overflowed.load(Ordering::Relaxed) || self.replaced.load(Ordering::Relaxed) {
             return false;
         }
         match self.queue.try_send(event.clone()) {
@@ -48,5 +61,10 @@ impl Session {
 
     pub fn has_overflowed(&self) -> bool {
         self.overflowed.load(Ordering::Relaxed)
+    }
+
+    /// Stops hearing, without closing: a client that moves keeps its old socket open for a while.
+    pub fn replace(&self) {
+        self.replaced.store(true, Ordering::Relaxed);
     }
 }

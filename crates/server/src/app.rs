@@ -10,13 +10,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use rustls::server::ResolvesServerCert;
-use samband_core::{Clock, KeySlot, Random, ResourceId, Secret};
+use samband_bus::Bus;
+use samband_core::{Clock, KeySlot, Note, Random, ResourceId, Secret};
 use samband_identity::{SigningKeys, Tokens, Users};
+use samband_realtime::{Hub, RealTime};
 use samband_resources::{AccessKey, Directory, NewResource, Resource};
 use samband_store::{Store, sqlite};
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,10 @@ impl Start {
             samband_chat::MIGRATIONS,
         ]
         .concat();
-        let store = Store::open_sqlite(options, &migrations, clock.clone())?;
+        let bus = Bus::in_process();
+        let doorbell = bus.clone();
+        let publish = Arc::new(move |notes: Vec<Note>| notes.into_iter().for_each(|note| doorbell.publish(note)));
+        let store = Store::open_sqlite_heard(options, &migrations, clock.clone(), publish)?;
 
         let directory_of_resources = Arc::new(Directory::load(store.clone(), random.clone()).await?);
         let default = ensure_default(&directory_of_resources, development.as_ref(), &*random, &*clock).await?;
@@ -173,7 +176,15 @@ impl Start {
             endpoint: &endpoint,
             base_domain: &config.server.base_domain,
             limits: &limits,
+            bus: &bus,
         })?;
+        let realtime = RealTime::new(samband_realtime::Settings {
+            clock: clock.clone(),
+            random: random.clone(),
+            tokens: tokens.clone(),
+            hub: Hub::start(store.clone(), &bus),
+            stop: stopped.clone(),
+        });
         let mut run_id = [0; 8];
         random.fill(&mut run_id);
         let front = Arc::new(Front {
@@ -185,6 +196,7 @@ impl Start {
                 admin_token: admin_token.clone(),
                 base_domain: config.server.base_domain.clone(),
             },
+            realtime,
             rates: limits.rates.then(Rates::default),
             clock: clock.clone(),
             probes: Probes {
@@ -256,7 +268,9 @@ impl Running {
 }
 
 impl Service for Front {
-    async fn answer(self: Arc<Self>, origin: Arc<Origin>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    type Body = samband_realtime::Body;
+
+    async fn answer(self: Arc<Self>, origin: Arc<Origin>, request: Request<Incoming>) -> Response<Self::Body> {
         self.serve(origin, request).await
     }
 }
@@ -404,6 +418,7 @@ struct RoomParts<'a> {
     endpoint: &'a str,
     base_domain: &'a str,
     limits: &'a samband_core::Limits,
+    bus: &'a Bus,
 }
 
 fn router(parts: &RoomParts<'_>) -> Result<Router> {
@@ -412,14 +427,19 @@ fn router(parts: &RoomParts<'_>) -> Result<Router> {
         clock: parts.users.clock.clone(),
         random: parts.users.random.clone(),
         limits: parts.limits.clone(),
+        bus: parts.bus.clone(),
     });
-    let listeners = parts.listeners.clone();
+    let (listeners, tokens) = (parts.listeners.clone(), parts.users.tokens.clone());
     let (main, base_domain) = (parts.endpoint.to_owned(), parts.base_domain.to_owned());
     let default = parts.directory.default_resource().map(|resource| resource.id);
     let resources = Arc::new(samband_resources::http::Admin {
         directory: parts.directory.clone(),
         clock: parts.users.clock.clone(),
-        changed: Box::new(move || listeners.follow_resources()),
+        changed: Box::new(move || {
+            // A key or a resource may have gone: connections made with it are to be looked at.
+            tokens.revoked();
+            listeners.follow_resources()
+        }),
         endpoint: Box::new(move |resource, _| resource_endpoint(resource, default, &main, &base_domain)),
     });
     let identity = Arc::new(samband_identity::admin::Admin {

@@ -11,9 +11,10 @@ use futures_util::FutureExt;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER};
 use http::request::Parts;
 use http::{Request as HttpRequest, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use samband_core::{Clock, Stopwatch};
+use samband_realtime::{Answer, RealTime};
 use samband_wire_core::request::Query;
 use samband_wire_core::{ApiError, Auth, Envelope, Reply, Request};
 
@@ -38,6 +39,7 @@ pub struct Front {
     pub rates: Option<Rates>,
     pub clock: Arc<dyn Clock>,
     pub probes: Probes,
+    pub realtime: RealTime,
     pub settings: Settings,
     /// Random at start: request ids of one run are this and a counter.
     pub run_id: u64,
@@ -59,12 +61,15 @@ struct Failure {
 }
 
 impl Front {
-    pub async fn serve(self: Arc<Self>, origin: Arc<Origin>, http: HttpRequest<Incoming>) -> Response<Full<Bytes>> {
+    pub async fn serve(self: Arc<Self>, origin: Arc<Origin>, http: HttpRequest<Incoming>) -> Answer {
         let watch = Stopwatch::start();
-        let (parts, body) = http.into_parts();
+        let (mut parts, body) = http.into_parts();
         let request_id = self.request_id();
         let mut response = if cors::is_preflight(&parts) {
             respond(Reply::empty(204))
+        } else if RealTime::serves(parts.uri.path()) {
+            let base_url = self.base_url(&origin, &parts, host(&parts));
+            self.realtime.answer(&mut parts, body, &base_url).await
         } else {
             match self.probes.answer(&parts, &origin, &self.gate).await {
                 Some(reply) => respond(reply),
@@ -85,7 +90,7 @@ impl Front {
         body: Incoming,
         request_id: &str,
         watch: Stopwatch,
-    ) -> Response<Full<Bytes>> {
+    ) -> Answer {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let strict = self.settings.strict_api_version;
         let found = self.router.find(
@@ -307,9 +312,9 @@ fn single_port(host: &str) -> &str {
     }
 }
 
-pub fn respond(reply: Reply) -> Response<Full<Bytes>> {
+pub fn respond(reply: Reply) -> Answer {
     let empty = reply.body.is_empty();
-    let mut response = Response::new(Full::new(reply.body));
+    let mut response = Response::new(Either::Left(Full::new(reply.body)));
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     if !empty {
@@ -321,7 +326,7 @@ pub fn respond(reply: Reply) -> Response<Full<Bytes>> {
     response
 }
 
-fn refuse(failure: Failure) -> Response<Full<Bytes>> {
+fn refuse(failure: Failure) -> Answer {
     let Failure { error, envelope, allow } = failure;
     let mut reply = Reply::empty(error.status.as_u16()).header(ERROR_CODE, &error.code);
     if let Some(seconds) = error.retry_after {

@@ -21,7 +21,8 @@ mod wishes;
 
 use std::sync::Arc;
 
-use samband_core::{Clock, Limits, Random, ResourceId, Stamp, UserId, Who};
+use samband_bus::Bus;
+use samband_core::{Clock, Kind, Limits, Note, Random, ResourceId, Stamp, UserId, Who};
 use samband_store::Store;
 use samband_wire_core::error::shorten;
 use samband_wire_core::{ApiError, Handler, Request, handler};
@@ -34,6 +35,26 @@ pub struct Chat {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub limits: Limits,
+    pub bus: Bus,
+}
+
+impl Chat {
+    /// Lets those connected hear what is not in the log.
+    fn tell<T: serde::Serialize>(&self, at: InThread, kind: Kind, doc: &T) {
+        let Ok(body) = serde_json::to_vec(doc) else { return };
+        self.bus.publish(Note {
+            resource: at.resource,
+            stream: at.thread.into(),
+            stamp: Stamp(0),
+            prev: Stamp(0),
+            at: self.clock.now(),
+            kind,
+            actor: Some(Arc::from(crate::store::user_key(at.caller).as_slice())),
+            about: None,
+            seq: None,
+            body: body.into(),
+        });
+    }
 }
 
 pub fn handlers(chat: &Arc<Chat>) -> Vec<(&'static str, Handler)> {

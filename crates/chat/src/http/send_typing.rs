@@ -7,6 +7,7 @@ use samband_wire_core::{ApiError, Reply, Request};
 
 use super::{Chat, in_thread};
 use crate::content::check_name;
+use crate::model::{Kinds, TypingDoc};
 use crate::rules::ChatRefused;
 use crate::store::MayType;
 
@@ -20,6 +21,14 @@ pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, Ap
         at,
         most_members: chat.limits.receipts_and_typing_members,
     };
-    chat.store.read(query).await.map_err(ChatRefused::from)??;
+    let members = chat.store.read(query).await.map_err(ChatRefused::from)??;
+    chat.tell(
+        at,
+        Kinds::TYPING,
+        &TypingDoc {
+            sender_display_name: typing.sender_display_name,
+            members,
+        },
+    );
     Ok(Reply::empty(request.success))
 }

@@ -6,7 +6,7 @@ use samband_core::{Stamp, StreamId, UserId};
 use samband_store::{Change, Stop, sqlite as engine};
 use serde::{Deserialize, Serialize};
 
-use super::{Head, InThread, document, head_for_participant, sqlite, user_key};
+use super::{Head, InThread, document, head_for_participant, name_of_caller, sqlite, user_key};
 use crate::model::{Kinds, Member, MemberDoc, ShareHistory, SystemDoc};
 use crate::rules::ChatRefused;
 
@@ -71,9 +71,11 @@ impl Change for AddMembers {
         if !joined.docs.is_empty() {
             let unnamed = (self.total > joined.docs.len()).then_some(self.total);
             let thread_created_ms = sqlite::thread(tx, self.at.thread)?.map_or(0, |info| info.created.0);
+            let by_name = name_of_caller(tx, self.at)?;
             let doc = SystemDoc {
                 members: joined.docs,
                 total: unnamed,
+                by_name,
                 thread_created_ms,
                 ..SystemDoc::default()
             };
@@ -176,6 +178,7 @@ impl Change for RemoveMember {
                 share_history_ms: member.share_history.0,
                 metadata: member.metadata,
             }],
+            by_name: name_of_caller(tx, self.at)?,
             thread_created_ms: sqlite::thread(tx, self.at.thread)?.map_or(0, |info| info.created.0),
             ..SystemDoc::default()
         };

@@ -29,9 +29,9 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
 }];
 
 /// The user of chat's tables: a kind and 16 bytes.
-type UserKey = [u8; 17];
+pub(crate) type UserKey = [u8; 17];
 
-fn user_key(user: UserId) -> UserKey {
+pub(crate) fn user_key(user: UserId) -> UserKey {
     let mut key = [1; 17];
     key[1..].copy_from_slice(user.as_bytes());
     key
@@ -183,6 +183,11 @@ fn head_for_participant(tx: &engine::Tx<'_>, at: InThread) -> Result<Head, Stop<
     } else {
         Err(Stop::Refused(ChatRefused::NotParticipant))
     }
+}
+
+/// The name under which the caller takes part in the thread.
+fn name_of_caller(tx: &engine::Tx<'_>, at: InThread) -> rusqlite::Result<Option<String>> {
+    Ok(sqlite::member(tx, at.thread, &user_key(at.caller))?.and_then(|member| member.display_name))
 }
 
 fn document<T: serde::Serialize>(doc: &T) -> Result<Vec<u8>, samband_store::EngineError> {

@@ -177,12 +177,14 @@ pub struct MayType {
 }
 
 impl Query for MayType {
-    type Out = Answer<()>;
+    /// How many take part.
+    type Out = Answer<i64>;
     fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        let met = refuse!(participant(db, self.at)?) as usize;
+        let members = refuse!(participant(db, self.at)?);
+        let met = members as usize;
         Ok(match self.most_members {
             Some(limit) if met > limit => Err(ChatRefused::TooManyForReceipts { limit, met }),
-            _ => Ok(()),
+            _ => Ok(members),
         })
     }
 }

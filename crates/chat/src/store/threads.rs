@@ -6,7 +6,7 @@ use samband_wire_chat::{Metadata, MetadataPatch, RetentionPolicy};
 use serde::{Deserialize, Serialize};
 
 use super::members::{Added, join};
-use super::{Head, InThread, document, head_for_participant, live_head, sqlite, user_key};
+use super::{Head, InThread, document, head_for_participant, live_head, name_of_caller, sqlite, user_key};
 use crate::model::{Kinds, Member, ShareHistory, SystemDoc};
 use crate::rules::ChatRefused;
 
@@ -176,6 +176,7 @@ impl Change for UpdateThread {
             topic: Some(self.topic.clone().unwrap_or(current.topic)),
             metadata,
             retention: self.retention.or(current.retention),
+            by_name: name_of_caller(tx, self.at)?,
             thread_created_ms: current.created.0,
             ..SystemDoc::default()
         };
@@ -226,7 +227,9 @@ impl Change for DeleteThread {
             head_for_participant(tx, self.at)?
         };
         let thread_created_ms = sqlite::thread(tx, thread)?.map_or(0, |info| info.created.0);
+        let by_name = name_of_caller(tx, self.at)?;
         let doc = SystemDoc {
+            by_name,
             thread_created_ms,
             by_policy: self.by_policy,
             ..SystemDoc::default()

@@ -20,7 +20,8 @@ use crate::model::Resource;
 pub struct Admin {
     pub directory: Arc<Directory>,
     pub clock: Arc<dyn Clock>,
-    /// Told of every resource made or deleted, so that ports can be opened and certificates named.
+    /// Told of every resource made or deleted and of every key replaced: ports open and close, and
+    /// connections made with what is gone end.
     pub changed: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// The endpoint of a resource as its clients should use it, given the request's own base URL.
     pub endpoint: Box<dyn Fn(&Resource, &str) -> String + Send + Sync>,

@@ -18,5 +18,6 @@ pub(super) async fn serve(admin: Arc<Admin>, request: Request) -> Result<Reply, 
         .rotate_key(request.param(0), slot)
         .await
         .map_err(refusal)?;
+    admin.tell_of_change()?;
     Ok(Reply::json(200, &admin.keys(&resource, &request)))
 }

@@ -1,0 +1,212 @@
+//! The routes of real time, which stand at the root of any host (specs/realtime-notifications.md).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::channel::Channel;
+use http_body_util::{BodyExt, Either, Full, Limited};
+use hyper::body::Incoming;
+use samband_core::{Clock, Random, Scopes};
+use samband_identity::{Grant, TokenFault, Tokens};
+use samband_wire_core::ApiError;
+use samband_wire_core::Envelope;
+use samband_wire_realtime::sign::Signer;
+use tokio::sync::watch;
+
+use crate::hub::Hub;
+use crate::signalling::Signalling;
+
+/// Whole, or piece by piece for a stream.
+pub type Body = Either<Full<Bytes>, Channel<Bytes, Infallible>>;
+pub type Answer = Response<Body>;
+
+/// Nothing that a client posts here is larger.
+const BODY_BYTES: usize = 256 * 1024;
+
+pub struct Settings {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub tokens: Arc<Tokens>,
+    pub hub: Hub,
+    /// True once the server is going: connections end.
+    pub stop: watch::Receiver<bool>,
+}
+
+pub struct RealTime {
+    tokens: Arc<Tokens>,
+    clock: Arc<dyn Clock>,
+    signalling: Arc<Signalling>,
+}
+
+impl RealTime {
+    pub fn new(settings: Settings) -> Self {
+        let mut secret = [0; 32];
+        settings.random.fill(&mut secret);
+        let (tokens, clock) = (settings.tokens.clone(), settings.clock.clone());
+        Self {
+            tokens,
+            clock,
+            signalling: Arc::new(Signalling::new(settings, Signer::new(&secret))),
+        }
+    }
+
+    /// Whether a path is one of real time's. Clients put a slash too many before theirs.
+    pub fn serves(path: &str) -> bool {
+        let path = normal(path);
+        path == "/chat/config/realTimeNotifications"
+            || path == "/v4/a"
+            || path.starts_with("/socket.io/1/")
+            || is_registrations(path)
+    }
+
+    pub async fn answer(&self, parts: &mut Parts, body: Incoming, base_url: &str) -> Answer {
+        let outcome = self.route(parts, body, base_url).await;
+        outcome.unwrap_or_else(|error| refuse(&error))
+    }
+
+    async fn route(&self, parts: &mut Parts, body: Incoming, base_url: &str) -> Result<Answer, ApiError> {
+        let path = normal(parts.uri.path()).to_owned();
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        match (parts.method.clone(), path.as_str()) {
+            (Method::GET, "/chat/config/realTimeNotifications") => {
+                self.bearer(parts).await?;
+                Ok(json(samband_wire_realtime::allocate::config(base_url)))
+            }
+            (Method::POST, "/v4/a") => {
+                let grant = self.skype_token(parts).await?;
+                Ok(json(self.signalling.allocate(&grant, &query, base_url)))
+            }
+            (Method::GET, "/socket.io/1/") => Ok(text(self.signalling.handshake(&query).await?)),
+            (Method::GET, path) if path.starts_with("/socket.io/1/websocket/") => {
+                self.signalling.web_socket(parts, sid(path), &query).await
+            }
+            (Method::GET, path) if path.starts_with("/socket.io/1/xhr-polling/") => {
+                Ok(text(self.signalling.poll(sid(path), &query).await?))
+            }
+            (Method::POST, path) if path.starts_with("/socket.io/1/xhr-polling/") => {
+                let posted = read(body).await?;
+                self.signalling.posted(sid(path), &query, &posted)?;
+                Ok(text("1".to_owned()))
+            }
+            (Method::POST | Method::DELETE, path) if is_registrations(path) => {
+                // Delivery does not wait for a registration, so there is nothing to keep.
+                self.skype_token(parts).await?;
+                let _ = read(body).await?;
+                Ok(status(StatusCode::ACCEPTED))
+            }
+            _ => Err(ApiError::not_found("There is nothing at this path.")),
+        }
+    }
+
+    async fn bearer(&self, parts: &Parts) -> Result<Arc<Grant>, ApiError> {
+        let value = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let token = value
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        match token {
+            Some((_, token)) => self.grant(token.trim()).await,
+            None => Err(ApiError::unauthorized(
+                "This operation takes a user access token as 'Authorization: Bearer <token>'.",
+            )),
+        }
+    }
+
+    async fn skype_token(&self, parts: &Parts) -> Result<Arc<Grant>, ApiError> {
+        match parts.headers.get("x-skypetoken").and_then(|value| value.to_str().ok()) {
+            Some(token) => self.grant(token).await,
+            None => Err(ApiError::unauthorized(
+                "This operation takes a user access token in the header 'X-Skypetoken'.",
+            )),
+        }
+    }
+
+    async fn grant(&self, token: &str) -> Result<Arc<Grant>, ApiError> {
+        let grant = self
+            .tokens
+            .verify(token, self.clock.now())
+            .await
+            .map_err(token_refused)?;
+        if grant.scopes.any_of(Scopes::CHAT_USE) {
+            Ok(grant)
+        } else {
+            Err(ApiError::forbidden("The access token has no chat scope."))
+        }
+    }
+}
+
+pub(crate) fn token_refused(fault: TokenFault) -> ApiError {
+    match fault {
+        TokenFault::Unavailable => ApiError::unavailable(),
+        fault => ApiError::unauthorized(fault.to_string()),
+    }
+}
+
+fn normal(path: &str) -> &str {
+    let extra = path.bytes().take_while(|byte| *byte == b'/').count().saturating_sub(1);
+    &path[extra..]
+}
+
+/// `…/V3/registrations` exists too.
+fn is_registrations(path: &str) -> bool {
+    const START: &str = "/registrar/prod/v3/registrations";
+    path.get(..START.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(START))
+        && matches!(path.as_bytes().get(START.len()), None | Some(b'/'))
+}
+
+fn sid(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+async fn read(body: Incoming) -> Result<String, ApiError> {
+    let collected = Limited::new(body, BODY_BYTES).collect().await.map_err(|_| {
+        ApiError::too_large(
+            "RequestBodyTooLarge",
+            format!("At most {BODY_BYTES} bytes are allowed."),
+        )
+    })?;
+    String::from_utf8(collected.to_bytes().to_vec()).map_err(|_| ApiError::bad_request("The body is not UTF-8."))
+}
+
+pub(crate) fn status(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::new(Bytes::new())));
+    *answer.status_mut() = status;
+    answer
+}
+
+fn with_type(content_type: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::new(Bytes::from(body))));
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn json(body: String) -> Answer {
+    with_type("application/json", body)
+}
+
+fn text(body: String) -> Answer {
+    with_type("text/plain; charset=UTF-8", body)
+}
+
+fn refuse(error: &ApiError) -> Answer {
+    let body = String::from_utf8(error.body(Envelope::Nested)).unwrap_or_default();
+    let mut answer = json(body);
+    *answer.status_mut() = error.status;
+    if let Some(seconds) = error.retry_after {
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}

@@ -1,0 +1,5 @@
+//! Events of every kind, encoded fast and told again slowly.
+
+mod events;
+mod open;
+mod payload;
