@@ -1,0 +1,121 @@
+// Connections that end, fall silent, come back, or just stay.
+import assert from "node:assert/strict";
+
+/** More than 87 s, after which the client gives a silent server up, and 90 s, the other way round. */
+const IDLE_SECONDS = 100;
+/** The client asks every 40 s whether the server is there, and waits 5 s; a poll is held for 40 s. */
+const NOTICED_SECONDS = 120;
+/** The client's pause between attempts grows; a few attempts are to fail first. */
+const AWAY_MILLISECONDS = 3000;
+const BACK_SECONDS = 40;
+
+async function annAndBob(world) {
+  const [ann, bob] = await world.people("Ann", "Bob");
+  const link = await world.link();
+  const tab = await bob.tab({ link });
+  const thread = await ann.createThread([bob]);
+  await thread.sendMessage({ content: "before" });
+  await tab.hasMessages(thread.threadId, ["before"]);
+  return { ann, bob, link, tab, thread };
+}
+
+/** What the client's registration and its end were answered. */
+async function registrarAnswers(tab) {
+  const calls = tab.requests.filter((request) => request.url().includes("/v3/registrations") && request.method() !== "OPTIONS");
+  const answers = calls.map(async (call) => `${call.method()} ${Math.floor((await call.response())?.status() / 100)}xx`);
+  return Promise.all(answers);
+}
+
+export const checks = {
+  comes_back: {
+    title: "Cut off for seconds: the client reconnects by itself and gets later messages, each once",
+    async run(world) {
+      const { link, tab, thread } = await annAndBob(world);
+      link.cut();
+      await tab.disconnected(1);
+      await tab.quiet(AWAY_MILLISECONDS);
+      link.restore();
+      await tab.connected(2, BACK_SECONDS);
+      const texts = Array.from({ length: 5 }, (_, number) => `after ${number}`);
+      for (const content of texts) await thread.sendMessage({ content });
+      await tab.hasMessages(thread.threadId, ["before", ...texts]);
+      assert.equal(tab.count("realTimeNotificationDisconnected"), 1);
+    },
+  },
+
+  offline_online: {
+    title: "The browser goes offline and online again: the client reconnects and gets later messages",
+    async run(world) {
+      const { link, tab, thread } = await annAndBob(world);
+      await tab.context.setOffline(true);
+      // Offline, Chromium starts no request, but open sockets and a held poll live on.
+      link.cut();
+      await tab.disconnected(1);
+      link.restore();
+      await tab.context.setOffline(false);
+      await tab.connected(2, BACK_SECONDS);
+      await thread.sendMessage({ content: "after" });
+      await tab.hasMessages(thread.threadId, ["before", "after"]);
+    },
+  },
+
+  comes_back_often: {
+    title: "Cut off five times in a row: still connected, and still one copy of each message",
+    async run(world) {
+      const { link, tab, thread } = await annAndBob(world);
+      const texts = ["before"];
+      for (let round = 1; round <= 5; round++) {
+        link.cut();
+        await tab.disconnected(round);
+        link.restore();
+        await tab.connected(round + 1, BACK_SECONDS);
+        texts.push(`after ${round}`);
+        await thread.sendMessage({ content: texts.at(-1) });
+        await tab.hasMessages(thread.threadId, texts);
+      }
+    },
+  },
+
+  stop_and_start: {
+    title: "Stopped: no event any more and no Disconnected; started again: events again, each once",
+    async run(world) {
+      const { tab, thread } = await annAndBob(world);
+      await tab.stop();
+      await thread.sendMessage({ content: "unheard" });
+      await tab.quiet(1000);
+      assert.deepEqual(tab.messages(thread.threadId), ["before"]);
+      assert.deepEqual(await registrarAnswers(tab), ["POST 2xx", "DELETE 2xx"]);
+      assert.equal(tab.count("realTimeNotificationDisconnected"), 0);
+      await tab.start();
+      await thread.sendMessage({ content: "after" });
+      await tab.hasMessages(thread.threadId, ["before", "after"]);
+    },
+  },
+
+  stays: {
+    title: "Nothing happens for 100 s: still the same connection, and the next message comes at once",
+    slow: true,
+    async run(world) {
+      const { tab, thread } = await annAndBob(world);
+      await tab.quiet(IDLE_SECONDS * 1000);
+      await thread.sendMessage({ content: "after" });
+      await tab.hasMessages(thread.threadId, ["before", "after"], 5);
+      assert.equal(tab.count("realTimeNotificationConnected"), 1);
+      assert.equal(tab.count("realTimeNotificationDisconnected"), 0);
+    },
+  },
+
+  falls_silent: {
+    title: "The network swallows everything: the client notices, reconnects, and gets one copy of each message",
+    slow: true,
+    async run(world) {
+      const { link, tab, thread } = await annAndBob(world);
+      link.silence();
+      await tab.disconnected(1, NOTICED_SECONDS);
+      await tab.connected(2, BACK_SECONDS);
+      // To the server both connections of this client are alive; the newest counts.
+      await thread.sendMessage({ content: "after" });
+      await tab.hasMessages(thread.threadId, ["before", "after"]);
+    },
+  },
+};

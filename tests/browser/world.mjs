@@ -1,0 +1,226 @@
+// A server seen through the SDKs: people who act from Node, and the tabs in
+// which they read along.
+import assert from "node:assert/strict";
+import { AzureCommunicationTokenCredential } from "@azure/communication-common";
+import { CommunicationIdentityClient } from "@azure/communication-identity";
+import { Link } from "./runner/link.mjs";
+
+// Empty where the checks are only listed.
+const CONNECTION_STRING = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING ?? "";
+export const ENDPOINT = CONNECTION_STRING.match(/endpoint=([^;]*)/i)?.[1].replace(/\/$/, "");
+
+/** Who acts from Node has the newest SDK: an old one reads what a new one writes. */
+const ACTING_SDK = "chat-1.6.0";
+export const EVENT_SECONDS = 15;
+/** For what must not happen: long beside a delivery, short beside a test run. */
+const QUIET_MILLISECONDS = 300;
+
+export class World {
+  static async open({ suite, site, browser }) {
+    return new World(suite, site, browser, await import(ACTING_SDK));
+  }
+
+  constructor(suite, site, browser, sdk) {
+    Object.assign(this, { suite, site, browser, sdk });
+    this.identity = new CommunicationIdentityClient(CONNECTION_STRING);
+    this.contexts = [];
+    this.links = [];
+    this.tabs = [];
+  }
+
+  async person(displayName = "") {
+    const { user, token } = await this.identity.createUserAndToken(["chat"]);
+    return new Person(this, displayName, user.communicationUserId, token);
+  }
+
+  people(...displayNames) {
+    return Promise.all(displayNames.map((name) => this.person(name)));
+  }
+
+  async link() {
+    const link = await Link.open();
+    this.links.push(link);
+    return link;
+  }
+
+  /** A browser profile; its network may lead through a link. */
+  async profile(link) {
+    // The page's own site is not part of the network that is cut.
+    const proxy = link && { server: link.url, bypass: this.site.host };
+    const context = await this.browser.newContext({ proxy });
+    this.contexts.push(context);
+    return context;
+  }
+
+  troubles() {
+    const all = this.tabs.flatMap((tab) => tab.troubles);
+    return all.length ? ` [browser: ${[...new Set(all)].slice(-4).join("; ")}]` : "";
+  }
+
+  async close() {
+    for (const tab of this.tabs) tab.isClosed = true;
+    await Promise.all(this.contexts.map((context) => context.close().catch(() => {})));
+    for (const link of this.links) link.close();
+  }
+}
+
+class Person {
+  constructor(world, displayName, id, token) {
+    Object.assign(this, { world, displayName, id, token });
+    this.chat = new world.sdk.ChatClient(ENDPOINT, new AzureCommunicationTokenCredential(token));
+  }
+
+  /** How an event names this person. */
+  get identifier() {
+    return { kind: "communicationUser", communicationUserId: this.id };
+  }
+
+  asParticipant(more = {}) {
+    return { id: { communicationUserId: this.id }, displayName: this.displayName, ...more };
+  }
+
+  thread(threadId) {
+    return this.chat.getChatThreadClient(threadId);
+  }
+
+  /** A client of a new thread; its creator is in it under the own display name. */
+  async createThread(others, { topic = "a topic", ...options } = {}) {
+    const participants = [this, ...others].map((one) => one.asParticipant());
+    const { chatThread } = await this.chat.createChatThread({ topic }, { participants, ...options });
+    return this.thread(chatThread.id);
+  }
+
+  /** A tab in which this person is signed in and connected. */
+  async tab({ link, profile } = {}) {
+    const tab = await Tab.open(this, profile ?? (await this.world.profile(link)));
+    await tab.start();
+    return tab;
+  }
+}
+
+class Tab {
+  static async open(person, context) {
+    const page = await context.newPage();
+    const tab = new Tab(person, page);
+    await page.goto(person.world.site.url(person.world.suite));
+    await page.evaluate(([endpoint, token]) => app.signIn(endpoint, token), [ENDPOINT, person.token]);
+    tab.#read();
+    return tab;
+  }
+
+  constructor(person, page) {
+    Object.assign(this, { person, page, context: page.context() });
+    this.inbox = [];
+    this.troubles = [];
+    this.webSockets = [];
+    this.requests = [];
+    this.isClosed = false;
+    this.waiting = new Set();
+    person.world.tabs.push(this);
+    page.on("websocket", (socket) => this.webSockets.push(socket.url()));
+    page.on("request", (request) => this.requests.push(request));
+    // What a developer would see in the browser's tools; told when a check fails.
+    page.on("console", (message) => message.type() === "error" && this.troubles.push(message.text()));
+    page.on("pageerror", (error) => this.troubles.push(String(error)));
+    page.on("response", (response) => {
+      if (response.status() >= 400) this.troubles.push(`${response.status()} ${response.request().method()} ${new URL(response.url()).pathname}`);
+    });
+  }
+
+  async start() {
+    const before = this.count("realTimeNotificationConnected");
+    await this.page.evaluate(() => app.start());
+    await this.connected(before + 1);
+  }
+
+  stop() {
+    return this.page.evaluate(() => app.stop());
+  }
+
+  /** So many times has the SDK said that it is connected. */
+  connected(times, seconds = EVENT_SECONDS) {
+    return this.until(() => this.count("realTimeNotificationConnected") >= times, `connection ${times}`, seconds);
+  }
+
+  disconnected(times, seconds = EVENT_SECONDS) {
+    return this.until(() => this.count("realTimeNotificationDisconnected") >= times, `disconnection ${times}`, seconds);
+  }
+
+  count(kind) {
+    return this.of(kind).length;
+  }
+
+  of(kind) {
+    return this.inbox.filter((entry) => entry.kind === kind).map((entry) => entry.event);
+  }
+
+  messages(threadId) {
+    return this.of("chatMessageReceived").filter((event) => event.threadId === threadId).map((event) => event.message);
+  }
+
+  /** The one event of this kind; a second one is an error. */
+  async only(kind) {
+    await this.until(() => this.count(kind) > 0, kind);
+    const all = this.of(kind);
+    assert.ok(all.length === 1, `${kind} came ${all.length} times`);
+    return all[0];
+  }
+
+  /** Exactly these messages, in this order, and no others. */
+  async hasMessages(threadId, expected, seconds = EVENT_SECONDS) {
+    await this.until(() => this.messages(threadId).length >= expected.length, `message ${expected.length}`, seconds);
+    // A copy too many would come right behind.
+    await this.quiet();
+    const found = this.messages(threadId);
+    const at = expected.findIndex((text, index) => found[index] !== text);
+    const shown = (text) => JSON.stringify(text)?.slice(0, 60);
+    assert.ok(at < 0, `message ${at + 1} is ${shown(found[at])}, expected ${shown(expected[at])}`);
+    assert.ok(found.length === expected.length, `${found.length} messages came, expected ${expected.length}`);
+  }
+
+  quiet(milliseconds = QUIET_MILLISECONDS) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+
+  until(happened, what, seconds = EVENT_SECONDS) {
+    if (happened()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (!happened()) return;
+        clearTimeout(timer);
+        this.waiting.delete(look);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.waiting.delete(look);
+        const seen = this.inbox.map((entry) => entry.kind).join(", ") || "nothing";
+        reject(new Error(`no ${what} within ${seconds} s; came: ${seen.slice(-300)}`));
+      }, seconds * 1000);
+      this.waiting.add(look);
+    });
+  }
+
+  async #read() {
+    try {
+      while (!this.isClosed) {
+        this.inbox.push(...(await this.page.evaluate((count) => app.since(count), this.inbox.length)));
+        for (const look of [...this.waiting]) look();
+      }
+    } catch (error) {
+      if (!this.isClosed) this.troubles.push(`the page is gone: ${error.message}`);
+    }
+  }
+}
+
+/** Instants that name the same moment, where one may be written without fractions. */
+export function sameTime(actual, expected, what) {
+  assert.ok(actual instanceof Date && !Number.isNaN(actual.valueOf()), `${what} is not a time: ${actual}`);
+  assert.ok(Math.abs(actual - expected) < 1000, `${what} is ${actual.toISOString()}, expected ${expected.toISOString()}`);
+}
+
+/** A moment between the two, which Node measured; the clocks are the same machine's or nearly so. */
+export function timeBetween(actual, from, to, what) {
+  const slack = 2000;
+  assert.ok(actual instanceof Date && !Number.isNaN(actual.valueOf()), `${what} is not a time: ${actual}`);
+  assert.ok(from - slack <= actual && actual <= +to + slack, `${what} is ${actual.toISOString()}`);
+}
