@@ -26,7 +26,9 @@ What differs from Azure Communication Services:
   Microsoft's directory. Create a user and issue it a token instead.
 - Only communication users of the same resource can be participants. Phone numbers, Teams users and
   bots are answered item by item with `403 Permissions check failed`.
-- Push notifications by a Notification Hub are not sent, and real-time notifications are not served yet.
+- Real-time notifications work with the JavaScript SDK from 1.5.4 on as it is, before with an override or a
+  host mapping (docs/realtime.md; `tests/browser/results.md` has what Chromium saw with 1.6.0 and 1.5.4).
+- Push notifications by a Notification Hub are not sent.
 - A message's `createdOn` is its id: one clock for each thread, strictly rising.
 - The limits are lifted unless `--limits acs` asks for them.
 ";
