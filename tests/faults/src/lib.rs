@@ -44,6 +44,7 @@
 
 mod disk;
 mod image;
+pub mod ledger;
 mod model;
 mod rng;
 mod vfs;

@@ -99,6 +99,9 @@ impl Options {
         // Checkpoints are run by `wal`, away from the commits.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "cache_size", -8192)?;
+        if self.location != Location::Memory {
+            super::rewrite::rewrite_log(&connection)?;
+        }
         Ok(connection)
     }
 

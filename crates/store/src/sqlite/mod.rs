@@ -6,6 +6,7 @@ mod migrate;
 mod queue;
 mod readers;
 pub(crate) mod repeat;
+mod rewrite;
 mod tx;
 mod wal;
 mod writer;

@@ -160,6 +160,10 @@ impl Writer {
             }
             Err(error) if error.is_medium() => {
                 self.give_up(&error);
+                if done.is_empty() {
+                    // Nothing could even be begun: to try again at once would fail as well.
+                    done.extend(std::mem::take(&mut rest));
+                }
                 done.into_iter().for_each(|job| job.settle(false));
             }
             Err(error) => {
@@ -190,8 +194,12 @@ impl Writer {
 
     /// Durable, then heard, then acknowledged.
     fn publish(&self, notes: Vec<Note>) {
-        if !notes.is_empty() {
-            (self.publish)(notes);
+        if notes.is_empty() {
+            return;
+        }
+        // Whoever listens must not stop the store: what was committed is acknowledged all the same.
+        if catch_unwind(AssertUnwindSafe(|| (self.publish)(notes))).is_err() {
+            tracing::error!("a listener panicked");
         }
     }
 
