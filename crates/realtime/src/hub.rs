@@ -354,10 +354,7 @@ impl Task {
             .map(|(thread, room)| (*thread, room.resource))
             .collect();
         for (thread, resource) in threads {
-            loop {
-                let Some(after) = self.rooms.get(&thread).map(|room| room.last) else {
-                    break;
-                };
+            while let Some(after) = self.rooms.get(&thread).map(|room| room.last) {
                 let query = NotesAfter {
                     resource,
                     thread,

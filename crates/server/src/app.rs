@@ -440,7 +440,7 @@ fn router(parts: &RoomParts<'_>) -> Result<Router> {
             tokens.revoked();
             listeners.follow_resources()
         }),
-        endpoint: Box::new(move |resource, _| resource_endpoint(resource, default, &main, &base_domain)),
+        endpoint: Box::new(move |resource| resource_endpoint(resource, default, &main, &base_domain)),
     });
     let identity = Arc::new(samband_identity::admin::Admin {
         users: parts.users.clone(),

@@ -137,7 +137,8 @@ impl Config {
             );
         }
         let url = &self.server.public_url;
-        if !url.is_empty() && !(url.starts_with("https://") || url.starts_with("http://")) {
+        let is_url = ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));
+        if !url.is_empty() && !is_url {
             return value(
                 "server.public_url",
                 format!("'{url}' does not begin with https:// or http://"),

@@ -42,7 +42,7 @@ impl Jobs {
             if let Err(error) = samband_chat::jobs::purge(&self.store).await {
                 tracing::warn!(%error, "deleted threads could not be removed yet");
             }
-            if ticks % MINUTE == 0 {
+            if ticks.is_multiple_of(MINUTE) {
                 self.each_minute().await;
             }
         }

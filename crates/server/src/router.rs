@@ -84,26 +84,38 @@ impl Router {
 
     /// `path` is as on the wire: parameters are decoded after matching, so that an encoded `/`
     /// stays inside its segment.
-    pub fn find(&self, method: &str, path: &str, asked: Option<&str>, strict: bool) -> Result<Found<'_>, NotFound> {
-        let nowhere = |error, service| NotFound {
-            error,
-            service,
-            version: ApiVersion::NONE,
-            allow: None,
+    pub fn find(
+        &self,
+        method: &str,
+        path: &str,
+        asked: Option<&str>,
+        strict: bool,
+    ) -> Result<Found<'_>, Box<NotFound>> {
+        let refuse = |error, service, version, allow| {
+            Box::new(NotFound {
+                error,
+                service,
+                version,
+                allow,
+            })
         };
         let matched = match self.paths.at(path) {
             Ok(matched) => matched,
-            Err(_) => return Err(nowhere(ApiError::not_found("There is nothing at this path."), None)),
+            Err(_) => {
+                return Err(refuse(
+                    ApiError::not_found("There is nothing at this path."),
+                    None,
+                    ApiVersion::NONE,
+                    None,
+                ));
+            }
         };
         let place = matched.value;
         let service = place.served.first().map(|(_, index)| self.routes[*index].service);
         let (version, unknown_version) = match service {
             Some(service) if !service.versions.is_empty() => {
-                let resolved =
-                    samband_wire_core::version::resolve(asked, service.versions, strict).map_err(|error| NotFound {
-                        version: newest(service),
-                        ..nowhere(error, Some(service))
-                    })?;
+                let resolved = samband_wire_core::version::resolve(asked, service.versions, strict)
+                    .map_err(|error| refuse(error, Some(service), newest(service), None))?;
                 (resolved.served, resolved.unknown)
             }
             _ => (ApiVersion::NONE, None),
@@ -122,24 +134,14 @@ impl Router {
                 let status = http::StatusCode::METHOD_NOT_ALLOWED;
                 (ApiError::new(status, "MethodNotAllowed", message), Some(allow))
             };
-            return Err(NotFound {
-                error,
-                service,
-                version,
-                allow,
-            });
+            return Err(refuse(error, service, version, allow));
         };
         let params = matched
             .params
             .iter()
             .map(|(_, value)| decode(value))
             .collect::<Result<Vec<_>, _>>();
-        let params = params.map_err(|error| NotFound {
-            error,
-            service,
-            version,
-            allow: None,
-        })?;
+        let params = params.map_err(|error| refuse(error, service, version, None))?;
         Ok(Found {
             route: &self.routes[*index],
             served,

@@ -17,12 +17,7 @@ pub struct TestStore {
 /// One empty store per engine and way of opening it.
 pub fn every_engine(migrations: &[Migration], clock: &Arc<dyn Clock>) -> Vec<TestStore> {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let on_disk = Store::open_sqlite(
-        Options::in_directory(directory.path()),
-        migrations,
-        clock.clone(),
-        crate::unheard(),
-    );
+    let on_disk = Store::open_sqlite(Options::in_directory(directory.path()), migrations, clock.clone());
     let in_memory = Store::open_sqlite(Options::in_memory(), migrations, clock.clone());
     vec![
         TestStore {

@@ -29,5 +29,5 @@ pub(super) async fn serve(admin: Arc<Admin>, request: Request) -> Result<Reply, 
         admin.directory.delete(&body.name).await.map_err(refusal)?;
         return Err(error.with_target("port"));
     }
-    Ok(Reply::json(201, &admin.view(&resource, &request)))
+    Ok(Reply::json(201, &admin.view(&resource)))
 }

@@ -8,5 +8,5 @@ use super::Admin;
 
 pub(super) async fn serve(admin: Arc<Admin>, request: Request) -> Result<Reply, ApiError> {
     let resource = admin.find(request.param(0))?;
-    Ok(Reply::json(200, &admin.keys(&resource, &request)))
+    Ok(Reply::json(200, &admin.keys(&resource)))
 }

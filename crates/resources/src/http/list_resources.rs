@@ -11,11 +11,8 @@ struct List {
     value: Vec<ResourceView>,
 }
 
-pub(super) async fn serve(admin: Arc<Admin>, request: Request) -> Result<Reply, ApiError> {
+pub(super) async fn serve(admin: Arc<Admin>, _: Request) -> Result<Reply, ApiError> {
     let resources = admin.directory.all();
-    let value = resources
-        .iter()
-        .map(|resource| admin.view(resource, &request))
-        .collect();
+    let value = resources.iter().map(|resource| admin.view(resource)).collect();
     Ok(Reply::json(200, &List { value }))
 }

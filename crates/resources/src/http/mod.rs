@@ -10,11 +10,15 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use samband_core::{Clock, KeySlot};
-use samband_wire_core::{ApiError, Auth, Endpoint, Envelope, Handler, Method, Request, Served, Service, handler};
+use samband_wire_core::{ApiError, Auth, Endpoint, Envelope, Handler, Method, Served, Service, handler};
 use serde::Serialize;
 
 use crate::directory::{Directory, ResourceError};
 use crate::model::Resource;
+
+/// Says why the server could not follow a change, if it could not.
+pub type OnChange = dyn Fn() -> Result<(), String> + Send + Sync;
+pub type EndpointOf = dyn Fn(&Resource) -> String + Send + Sync;
 
 /// What the handlers need.
 pub struct Admin {
@@ -22,9 +26,9 @@ pub struct Admin {
     pub clock: Arc<dyn Clock>,
     /// Told of every resource made or deleted and of every key replaced: ports open and close, and
     /// connections made with what is gone end.
-    pub changed: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// The endpoint of a resource as its clients should use it, given the request's own base URL.
-    pub endpoint: Box<dyn Fn(&Resource, &str) -> String + Send + Sync>,
+    pub changed: Box<OnChange>,
+    /// The endpoint of a resource as its clients should use it.
+    pub endpoint: Box<EndpointOf>,
 }
 
 pub static SERVICE: Service = Service {
@@ -108,21 +112,21 @@ struct KeysView {
 }
 
 impl Admin {
-    fn view(&self, resource: &Resource, request: &Request) -> ResourceView {
+    fn view(&self, resource: &Resource) -> ResourceView {
         ResourceView {
             name: resource.name.clone(),
             is_default: resource.is_default,
             immutable_resource_id: resource.id.to_string(),
             arm_id: resource.arm_id(),
-            endpoint: (self.endpoint)(resource, &request.base_url),
+            endpoint: (self.endpoint)(resource),
             port: resource.port,
             data_location: resource.data_location.clone(),
             created_on: resource.created.to_string(),
         }
     }
 
-    fn keys(&self, resource: &Resource, request: &Request) -> KeysView {
-        let endpoint = (self.endpoint)(resource, &request.base_url);
+    fn keys(&self, resource: &Resource) -> KeysView {
+        let endpoint = (self.endpoint)(resource);
         let key = |slot| resource.key(slot).base64();
         let connection_string = |slot| format!("endpoint={endpoint}/;accesskey={}", key(slot));
         KeysView {

@@ -19,5 +19,5 @@ pub(super) async fn serve(admin: Arc<Admin>, request: Request) -> Result<Reply, 
         .await
         .map_err(refusal)?;
     admin.tell_of_change()?;
-    Ok(Reply::json(200, &admin.keys(&resource, &request)))
+    Ok(Reply::json(200, &admin.keys(&resource)))
 }
