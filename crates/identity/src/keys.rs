@@ -11,6 +11,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use samband_core::{Random, Secret};
 use samband_store::Store;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::model::IdentityError;
 use crate::store::{AddSigningKey, SigningKeysStored, StoredKey};
@@ -28,6 +29,8 @@ pub struct SigningKeys {
     store: Store,
     random: Arc<dyn Random>,
     keys: ArcSwap<Vec<Arc<SigningKey>>>,
+    /// One reload at a time: what was read earlier must not replace what was read later.
+    reloading: Mutex<()>,
 }
 
 /// A JSON Web Key Set (RFC 7517).
@@ -55,6 +58,7 @@ impl SigningKeys {
             store,
             random,
             keys: ArcSwap::default(),
+            reloading: Mutex::default(),
         };
         keys.reload().await?;
         if keys.keys.load().is_empty() {
@@ -83,6 +87,7 @@ impl SigningKeys {
     }
 
     async fn reload(&self) -> Result<(), IdentityError> {
+        let _one = self.reloading.lock().await;
         let stored = self
             .store
             .read(SigningKeysStored)

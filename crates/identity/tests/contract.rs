@@ -598,7 +598,6 @@ async fn signing_keys_are_kept_and_the_older_ones_still_verify() {
 
 /// Whoever rotates, rotates because the older key is not to sign any more.
 #[tokio::test]
-#[ignore = "known bug: keys are ordered by the wall clock, and by name within a millisecond"]
 async fn the_key_made_last_signs_whatever_the_clock_says() {
     on_every_engine(async |world: World| {
         let user = world.user().await;

@@ -364,7 +364,9 @@ impl Task {
                 let Ok(notes) = self.store.read(query).await else { break };
                 let last_chunk = notes.len() < REPAIR_CHUNK;
                 for note in notes {
-                    if !samband_chat::store::is_deleted_message(&note) {
+                    if samband_chat::store::is_deleted_message(&note) {
+                        self.advance(thread, &note);
+                    } else {
                         self.hear(&Arc::new(note));
                     }
                 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use samband_core::{KeySlot, Millis, Random, ResourceId, Secret};
 use samband_store::{CommitError, Store, StoreError};
+use tokio::sync::Mutex;
 
 use crate::model::{AccessKey, NewResource, Resource, check_name};
 use crate::store::{AllResources, CreateResource, DeleteResource, Refused, SetKey};
@@ -52,6 +53,8 @@ pub struct Directory {
     store: Store,
     random: Arc<dyn Random>,
     snapshot: ArcSwap<Snapshot>,
+    /// One reload at a time: what was read earlier must not replace what was read later.
+    reloading: Mutex<()>,
 }
 
 impl Directory {
@@ -60,12 +63,14 @@ impl Directory {
             store,
             random,
             snapshot: ArcSwap::default(),
+            reloading: Mutex::default(),
         };
         directory.reload().await?;
         Ok(directory)
     }
 
     async fn reload(&self) -> Result<(), StoreError> {
+        let _one = self.reloading.lock().await;
         let all: Vec<_> = self.store.read(AllResources).await?.into_iter().map(Arc::new).collect();
         let by_id = all.iter().map(|resource| (resource.id, resource.clone())).collect();
         let by_name = all

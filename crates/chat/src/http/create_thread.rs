@@ -25,7 +25,9 @@ pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, Ap
     check_name(&wish.topic, "topic")?;
     check_metadata(&wish.metadata, chat.limits.message_bytes)?;
     check_retention(wish.retention)?;
-    let (members, invalid) = wishes::sort(wish.participants, resource, &chat.limits)?;
+    let (mut members, invalid) = wishes::sort(wish.participants, resource, &chat.limits)?;
+    // The creator is of the first chunk, named or not.
+    members.sort_by_key(|member| member.user != caller);
 
     let thread = ThreadId::new(chat.clock.now(), &*chat.random);
     let (first, rest) = members.split_at(members.len().min(CHUNK));

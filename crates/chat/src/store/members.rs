@@ -69,7 +69,9 @@ impl Change for AddMembers {
         let stamp = head.next_stamp(tx.cx().now);
         let joined = join(tx, self.at, &mut head, &members, stamp)?;
         if !joined.docs.is_empty() {
-            let unnamed = (self.total > joined.docs.len()).then_some(self.total);
+            // Of a request in chunks only the first is announced; how many of the rest come is not known yet.
+            let absent = self.members.len() - joined.docs.len();
+            let unnamed = (self.total > self.members.len()).then_some(self.total - absent);
             let thread_created_ms = sqlite::thread(tx, self.at.thread)?.map_or(0, |info| info.created.0);
             let by_name = name_of_caller(tx, self.at)?;
             let doc = SystemDoc {

@@ -104,7 +104,7 @@ impl Query for ListMessages {
                 break;
             }
             let from = interval.from.max(start.0);
-            let newest = interval.until.min(before - 1);
+            let newest = interval.until.min(before.saturating_sub(1));
             let oldest_seen = messages
                 .last()
                 .map_or(i64::MAX, |message: &StoredMessage| message.stamp.0);

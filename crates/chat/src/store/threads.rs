@@ -47,6 +47,10 @@ impl Change for CreateThread {
             thread,
             caller,
         } = self.at;
+        // Its token outlives no user, but the request may have been under way.
+        if !samband_identity::user_exists_sqlite(tx, resource, caller)? {
+            return Err(Stop::Refused(ChatRefused::NotParticipant));
+        }
         let creator_named = self.members.iter().any(|member| member.user == caller);
         let met = self.total + usize::from(!creator_named);
         if let Some(limit) = self.limit
@@ -80,7 +84,7 @@ impl Change for CreateThread {
 
         let stamp = head.next_stamp(now);
         let joined = join(tx, self.at, &mut head, &members, stamp)?;
-        let unnamed = (self.total > joined.docs.len()).then_some(met);
+        let unnamed = (self.total > self.members.len()).then_some(met);
         let thread_created_ms = stamp.0;
         let created = SystemDoc {
             topic: Some(self.topic.clone()),
@@ -218,7 +222,7 @@ impl Change for DeleteThread {
             caller,
         } = self.at;
         let deleted = sqlite::head(tx, resource, thread)?.is_some_and(|head| head.deleted.is_some());
-        if deleted && sqlite::is_listed(tx, resource, &user_key(caller), thread)? {
+        if deleted && (self.by_policy || sqlite::is_listed(tx, resource, &user_key(caller), thread)?) {
             return Ok(());
         }
         let mut head = if self.by_policy {

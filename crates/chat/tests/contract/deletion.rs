@@ -305,7 +305,6 @@ async fn the_policy_and_a_participant_may_both_delete() {
 }
 
 #[tokio::test]
-#[ignore = "known bug: of a creator who has left, the policy's second deletion is refused and ends the job"]
 async fn the_policy_may_come_second_although_the_creator_has_left() {
     on_every_engine(async |world: World| {
         let (alice, bob) = (world.user().await, world.user().await);

@@ -210,7 +210,6 @@ async fn of_a_purged_thread_nothing_that_was_said_is_told() {
 }
 
 #[tokio::test]
-#[ignore = "known bug: NotesAfter marks the notes with the resource asked for, whosever they are"]
 async fn another_resource_is_told_nothing() {
     on_every_engine(async |world: World| {
         let (at, _) = eventful_thread(&world).await;

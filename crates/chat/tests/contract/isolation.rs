@@ -157,7 +157,6 @@ async fn a_thread_cannot_be_created_over_another() {
 
 /// A token outlives its user by no request, but a creation may be under way.
 #[tokio::test]
-#[ignore = "known bug: a creator who does not exist gets a thread without members"]
 async fn who_does_not_exist_creates_no_thread() {
     on_every_engine(async |world: World| {
         let alice = world.user().await;

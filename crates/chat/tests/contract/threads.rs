@@ -160,7 +160,6 @@ async fn unknown_users_are_reported_and_the_others_come_in() {
 
 /// `SystemDoc::total` stands beside a list that does not name all who came.
 #[tokio::test]
-#[ignore = "known bug: those who are unknown, or in already, are counted in the total"]
 async fn a_total_counts_who_came_and_not_who_was_asked_for() {
     on_every_engine(async |world: World| {
         let alice = world.user().await;

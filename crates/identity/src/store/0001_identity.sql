@@ -9,7 +9,8 @@ CREATE TABLE identity (
 ) WITHOUT ROWID;
 
 CREATE TABLE signing_key (
-    kid        TEXT PRIMARY KEY,
+    number     INTEGER PRIMARY KEY AUTOINCREMENT, -- the last one made signs, whatever the clock says
+    kid        TEXT NOT NULL UNIQUE,
     pkcs8      BLOB NOT NULL,           -- ES256 private key, PKCS #8 DER
-    created_ms INTEGER NOT NULL         -- the youngest signs, the others still verify
-) WITHOUT ROWID;
+    created_ms INTEGER NOT NULL
+);

@@ -71,7 +71,7 @@ pub(super) fn insert_signing_key(db: &Connection, key: &StoredKey, now: Millis) 
 }
 
 pub(super) fn signing_keys(db: &Connection) -> Result<Vec<StoredKey>> {
-    let mut statement = db.prepare_cached("SELECT kid, pkcs8 FROM signing_key ORDER BY created_ms DESC, kid")?;
+    let mut statement = db.prepare_cached("SELECT kid, pkcs8 FROM signing_key ORDER BY number DESC")?;
     let rows = statement.query_map((), |row| {
         Ok(StoredKey {
             kid: row.get(0)?,

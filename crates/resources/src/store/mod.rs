@@ -31,7 +31,7 @@ impl Change for CreateResource {
         self.id.into()
     }
     fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<Refused>> {
-        if sqlite::name_exists(tx, &self.new.name)? {
+        if sqlite::name_exists(tx, &self.new.name)? || sqlite::id_exists(tx, self.id)? {
             return Err(Stop::Refused(Refused::NameTaken));
         }
         sqlite::insert(tx, self.id, &self.new, tx.cx().now)?;

@@ -10,6 +10,12 @@ pub(super) fn name_exists(db: &Connection, name: &str) -> Result<bool> {
         .exists([name])
 }
 
+/// Deleted ones too: an id never comes back, or it would bring its users and threads with it.
+pub(super) fn id_exists(db: &Connection, id: ResourceId) -> Result<bool> {
+    db.prepare_cached("SELECT 1 FROM resource WHERE resource = ?1")?
+        .exists([id.as_bytes()])
+}
+
 pub(super) fn insert(db: &Connection, id: ResourceId, new: &NewResource, now: Millis) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO resource (resource, name, port, data_location, created_ms, is_default)
@@ -28,6 +34,13 @@ pub(super) fn mark_deleted(db: &Connection, id: ResourceId, now: Millis) -> Resu
     let changed = db
         .prepare_cached("UPDATE resource SET deleted_ms = ?2 WHERE resource = ?1 AND deleted_ms IS NULL")?
         .execute((id.as_bytes(), now.0))?;
+    // Requests that name no resource need one as long as there is any: the next oldest.
+    db.prepare_cached(
+        "UPDATE resource SET is_default = 1
+         WHERE resource = (SELECT resource FROM resource WHERE deleted_ms IS NULL ORDER BY created_ms, resource LIMIT 1)
+           AND NOT EXISTS (SELECT 1 FROM resource WHERE deleted_ms IS NULL AND is_default)",
+    )?
+    .execute(())?;
     db.prepare_cached("DELETE FROM access_key WHERE resource = ?1")?
         .execute([id.as_bytes()])?;
     Ok(changed == 1)

@@ -25,6 +25,8 @@ struct State {
     urgent: VecDeque<Box<dyn Job>>,
     background: VecDeque<Box<dyn Job>>,
     closed: bool,
+    /// The writer sleeps: only then is a wake-up, which is a system call, worth it.
+    waiting: bool,
 }
 
 impl Queue {
@@ -47,8 +49,11 @@ impl Queue {
             Lane::Urgent => state.urgent.push_back(job),
             Lane::Background => state.background.push_back(job),
         }
+        let wake = std::mem::take(&mut state.waiting);
         drop(state);
-        self.arrived.notify_one();
+        if wake {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
@@ -75,6 +80,7 @@ impl Queue {
             if state.closed {
                 return None;
             }
+            state.waiting = true;
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }

@@ -20,6 +20,8 @@ pub(super) struct Checkpointer {
     bulk_done: Arc<AtomicBool>,
     /// Pages in the log after the last commit, told by SQLite.
     pages: Arc<AtomicI32>,
+    /// The length at which the bulk is copied back next: not at every commit behind it.
+    next_bulk: i32,
     thread: JoinHandle<()>,
 }
 
@@ -45,6 +47,7 @@ impl Checkpointer {
             wake,
             bulk_done,
             pages: Arc::default(),
+            next_bulk: BULK_PAGES,
             thread,
         })
     }
@@ -65,7 +68,11 @@ impl Checkpointer {
             if let Err(error) = checkpoint(writer) {
                 tracing::warn!(%error, "the write-ahead log could not be restarted");
             }
-        } else if pages >= BULK_PAGES {
+        } else if pages < BULK_PAGES {
+            // The log was restarted.
+            self.next_bulk = BULK_PAGES;
+        } else if pages >= self.next_bulk {
+            self.next_bulk = pages + BULK_PAGES;
             // Full: it is at work already.
             let _ = self.wake.try_send(());
         }

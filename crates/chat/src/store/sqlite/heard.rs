@@ -27,13 +27,13 @@ pub fn entries_after(
     let mut statement = db.prepare_cached(
         "SELECT stamp, prev, at_ms, kind, actor, about, seq, doc FROM (
              SELECT * FROM (SELECT stamp, prev, at_ms, kind, actor, about, seq, doc FROM entry
-                 WHERE stream = ?1 AND stamp > ?2 AND seq IS NOT NULL ORDER BY stamp LIMIT ?3)
+                 WHERE stream = ?1 AND stamp > ?2 AND seq IS NOT NULL AND resource = ?4 ORDER BY stamp LIMIT ?3)
              UNION ALL
              SELECT * FROM (SELECT stamp, prev, at_ms, kind, actor, about, seq, doc FROM entry
-                 WHERE stream = ?1 AND stamp > ?2 AND seq IS NULL ORDER BY stamp LIMIT ?3)
+                 WHERE stream = ?1 AND stamp > ?2 AND seq IS NULL AND resource = ?4 ORDER BY stamp LIMIT ?3)
          ) ORDER BY stamp LIMIT ?3",
     )?;
-    let rows = statement.query_map((thread.as_bytes(), after.0, limit as i64), |row| {
+    let rows = statement.query_map((thread.as_bytes(), after.0, limit as i64, resource.as_bytes()), |row| {
         Ok(Note {
             resource,
             stream: thread.into(),
