@@ -98,7 +98,7 @@ impl Options {
         let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         // Checkpoints are run by `wal`, away from the commits.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        connection.pragma_update(None, "cache_size", -8192)?;
+        connection.pragma_update(None, "cache_size", -4096)?;
         if self.location != Location::Memory {
             super::rewrite::rewrite_log(&connection)?;
         }
@@ -108,7 +108,7 @@ impl Options {
     pub(super) fn open_reader(&self) -> Result<Connection, EngineError> {
         let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "query_only", true)?;
-        connection.pragma_update(None, "cache_size", -2048)?;
+        connection.pragma_update(None, "cache_size", -1024)?;
         Ok(connection)
     }
 
