@@ -19,6 +19,7 @@ use samband_wire_core::request::Query;
 use samband_wire_core::{ApiError, Auth, Envelope, Reply, Request};
 
 use crate::auth::{Gate, Origin};
+use crate::correlation::Correlation;
 use crate::cors;
 use crate::probes::Probes;
 use crate::rates::Rates;
@@ -27,10 +28,6 @@ use crate::router::{Found, Router};
 /// A body that has not arrived by then is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
-const CORRELATION_VECTOR: HeaderName = HeaderName::from_static("ms-cv");
-const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
-const RETURN_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-return-client-request-id");
 const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 
 pub struct Front {
@@ -64,7 +61,8 @@ impl Front {
     pub async fn serve(self: Arc<Self>, origin: Arc<Origin>, http: HttpRequest<Incoming>) -> Answer {
         let watch = Stopwatch::start();
         let (mut parts, body) = http.into_parts();
-        let request_id = self.request_id();
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let correlation = Correlation::of(&parts, self.run_id, number);
         let mut response = if cors::is_preflight(&parts) {
             respond(Reply::empty(204))
         } else if RealTime::serves(parts.uri.path()) {
@@ -73,13 +71,13 @@ impl Front {
         } else {
             match self.probes.answer(&parts, &origin, &self.gate).await {
                 Some(reply) => respond(reply),
-                None => self.answer(&origin, &parts, body, &request_id, watch).await,
+                None => self.answer(&origin, &parts, body, &correlation, watch).await,
             }
         };
         if parts.headers.contains_key(ORIGIN) {
             cors::allow(&parts, response.headers_mut());
         }
-        self.correlate(&parts, response.headers_mut(), &request_id);
+        correlation.put(response.headers_mut());
         response
     }
 
@@ -88,7 +86,7 @@ impl Front {
         origin: &Origin,
         parts: &Parts,
         body: Incoming,
-        request_id: &str,
+        correlation: &Correlation,
         watch: Stopwatch,
     ) -> Answer {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
@@ -113,17 +111,20 @@ impl Front {
                 });
             }
         };
-        if let Some(unknown) = found.unknown_version {
-            tracing::warn!(service = found.route.service.name, asked = %unknown, served = %found.version, "unknown api-version");
-            found.route.meter.unknown_version();
+        if let Some(unknown) = found.unknown_version
+            && found.route.meter.unknown_version(unknown)
+        {
+            let service = found.route.service.name;
+            tracing::warn!(service, asked = %unknown, served = %found.version, "unknown api-version; told once");
         }
         let (meter, version, op) = (&found.route.meter, found.version, found.route.endpoint.op);
         let envelope = (found.route.service.envelope)(version);
+        let (request_id, cv) = (correlation.request_id.as_str(), correlation.vector.as_str());
         let served = AssertUnwindSafe(self.call(origin, parts, body, query, found))
             .catch_unwind()
             .await;
         let outcome = served.unwrap_or_else(|_| {
-            tracing::error!(operation = op, request_id, "a handler panicked");
+            tracing::error!(operation = op, request_id, cv, "a handler panicked");
             let status = http::StatusCode::INTERNAL_SERVER_ERROR;
             Err(ApiError::new(
                 status,
@@ -150,10 +151,11 @@ impl Front {
                 status = status.as_u16(),
                 ms,
                 request_id,
+                cv,
                 "request failed"
             );
         } else {
-            tracing::debug!(operation = op, status = status.as_u16(), ms, request_id, "request");
+            tracing::debug!(operation = op, status = status.as_u16(), ms, request_id, cv, "request");
         }
         response
     }
@@ -251,48 +253,6 @@ impl Front {
             host = forwarded("x-forwarded-host").unwrap_or(host);
         }
         format!("{scheme}://{}", single_port(host))
-    }
-
-    fn request_id(&self) -> String {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let run = self.run_id;
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            run >> 32,
-            (run >> 16) & 0xffff,
-            run & 0xffff,
-            number >> 48,
-            number & 0xffff_ffff_ffff
-        )
-    }
-
-    fn correlate(&self, parts: &Parts, headers: &mut http::HeaderMap, request_id: &str) {
-        if let Ok(value) = HeaderValue::from_str(request_id) {
-            headers.insert(REQUEST_ID, value);
-        }
-        // A correlation vector: a base of 22 characters and a counter, extended where one came.
-        let vector = match parts
-            .headers
-            .get(&CORRELATION_VECTOR)
-            .and_then(|value| value.to_str().ok())
-        {
-            Some(base) if base.len() <= 120 => format!("{base}.0"),
-            _ => {
-                let mut base: String = request_id.chars().filter(|c| *c != '-').skip(10).collect();
-                base.push_str(".0");
-                base
-            }
-        };
-        if let Ok(value) = HeaderValue::from_str(&vector) {
-            headers.insert(CORRELATION_VECTOR, value);
-        }
-        let wanted = parts
-            .headers
-            .get(RETURN_CLIENT_REQUEST_ID)
-            .is_some_and(|value| value == "true");
-        if let Some(value) = parts.headers.get(CLIENT_REQUEST_ID).filter(|_| wanted) {
-            headers.insert(CLIENT_REQUEST_ID, value.clone());
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod app;
 mod auth;
 pub mod config;
+mod correlation;
 mod cors;
 pub mod files;
 mod front;

@@ -1,6 +1,6 @@
 //! Metrics of requests, and the one recorder of the process that renders them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ const LATENCY_BUCKETS: [f64; 14] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
 const COUNT_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Unknown api-versions that the log tells of, for each operation.
+const UNKNOWN_TOLD: usize = 20;
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -52,6 +55,7 @@ pub struct Meter {
     requests: RwLock<HashMap<(ApiVersion, u16), Counter>>,
     latency: Histogram,
     unknown_versions: Counter,
+    unknown_seen: RwLock<HashSet<ApiVersion>>,
 }
 
 impl Meter {
@@ -62,6 +66,7 @@ impl Meter {
             requests: RwLock::default(),
             latency: metrics::histogram!("samband_request_seconds", "service" => service, "operation" => op),
             unknown_versions: metrics::counter!("samband_unknown_api_version_total", "service" => service, "operation" => op),
+            unknown_seen: RwLock::default(),
         }
     }
 
@@ -88,7 +93,19 @@ impl Meter {
             .insert(key, counter);
     }
 
-    pub fn unknown_version(&self) {
+    /// Counts a request of a version that is not known; whether it is the first of its version.
+    pub fn unknown_version(&self, version: ApiVersion) -> bool {
         self.unknown_versions.increment(1);
+        if self
+            .unknown_seen
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&version)
+        {
+            return false;
+        }
+        let mut seen = self.unknown_seen.write().unwrap_or_else(PoisonError::into_inner);
+        // Versions are the client's to make up: a few are enough to be told of.
+        seen.len() < UNKNOWN_TOLD && seen.insert(version)
     }
 }
