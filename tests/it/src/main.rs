@@ -9,5 +9,6 @@ mod command_line;
 mod curl;
 mod harness;
 mod operability;
+mod realtime;
 mod resources;
 mod versions;
