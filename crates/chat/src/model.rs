@@ -22,7 +22,7 @@ impl Kinds {
     pub const MORE_PARTICIPANTS: Kind = Kind(21);
     /// Heard and never in the log.
     pub const TYPING: Kind = Kind(32);
-    /// Heard, and stored as a receipt; not in the log either.
+    /// Heard, and stored beside the log, with a position of its own.
     pub const READ_RECEIPT: Kind = Kind(33);
 
     pub fn message_type(kind: Kind) -> MessageType {

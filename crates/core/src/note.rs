@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{ResourceId, Stamp, StreamId};
+use crate::ids::{LogPosition, ResourceId, Stamp, StreamId};
 use crate::time::Millis;
 
 /// What an entry records; each capability names its own numbers.
@@ -14,6 +14,8 @@ pub struct Kind(pub u8);
 pub struct Note {
     pub resource: ResourceId,
     pub stream: StreamId,
+    /// Where it stands in the log; 0 for what is not stored: typing.
+    pub position: LogPosition,
     /// 0 for what is heard and not ordered: typing, read receipts.
     pub stamp: Stamp,
     /// The stream's stamp before: who last heard `prev` has missed nothing.

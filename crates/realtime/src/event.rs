@@ -9,7 +9,7 @@ use samband_wire_realtime::event::{
     ChatEvent, EventParticipant, Initiator, Message, MessageDeleted, MessageEdited, ParticipantsChanged, ReadReceipt,
     ThreadCreated, ThreadDeleted, ThreadProperties, ThreadPropertiesUpdated, Typing,
 };
-use samband_wire_realtime::open::{self, UserCloudEvent};
+use samband_wire_realtime::open::{self, CloudEvent, Level, Place};
 use samband_wire_realtime::payload::{self, SharedPayload};
 
 /// In larger threads a receipt is told to the message's author alone.
@@ -17,14 +17,21 @@ const RECEIPTS_FOR_ALL: i64 = 250;
 
 pub struct Event {
     pub note: Arc<Note>,
-    /// None: there is nothing to tell, but members may have come (the end of a large batch).
-    what: Option<ChatEvent>,
+    what: ChatEvent,
     members: Vec<(UserId, Membership)>,
-    /// Told to this user alone.
-    only: Option<UserId>,
+    audience: Audience,
     signalling: OnceLock<SharedPayload>,
-    user_level: OnceLock<Vec<UserCloudEvent>>,
-    thread_level: OnceLock<Vec<String>>,
+    user_level: OnceLock<Vec<CloudEvent>>,
+    thread_level: OnceLock<Vec<CloudEvent>>,
+}
+
+/// Which members are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    All,
+    One(UserId),
+    /// Those who join by it: of a large batch everybody hears once, from its first piece.
+    Joining,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +43,16 @@ pub enum Membership {
 impl Event {
     /// None for what concerns nobody who is connected: system messages of a thread's beginning.
     pub fn of(note: &Arc<Note>) -> Option<Self> {
-        let (what, members, only) = read(note)?;
+        let (what, members, audience) = read(note)?;
         Some(Self {
             note: note.clone(),
             what,
             members,
-            only,
+            audience,
             signalling: OnceLock::new(),
             user_level: OnceLock::new(),
             thread_level: OnceLock::new(),
         })
-    }
-
-    pub fn what(&self) -> Option<&ChatEvent> {
-        self.what.as_ref()
     }
 
     pub fn memberships(&self) -> &[(UserId, Membership)] {
@@ -57,12 +60,16 @@ impl Event {
     }
 
     pub fn ends_thread(&self) -> bool {
-        matches!(self.what, Some(ChatEvent::ThreadDeleted(_)))
+        matches!(self.what, ChatEvent::ThreadDeleted(_))
     }
 
     /// Whether a user is to hear it.
     pub fn is_for(&self, user: UserId) -> bool {
-        self.only.is_none_or(|only| only == user)
+        match self.audience {
+            Audience::All => true,
+            Audience::One(only) => only == user,
+            Audience::Joining => self.members.iter().any(|(member, _)| *member == user),
+        }
     }
 
     pub fn thread(&self) -> ThreadId {
@@ -70,30 +77,43 @@ impl Event {
     }
 
     /// For the sockets of the SDKs.
-    pub fn signalling(&self) -> Option<&SharedPayload> {
-        let what = self.what.as_ref()?;
-        Some(
-            self.signalling
-                .get_or_init(|| payload::shared(what, self.note.resource)),
-        )
+    pub fn signalling(&self) -> &SharedPayload {
+        self.signalling
+            .get_or_init(|| payload::shared(&self.what, self.note.resource))
     }
 
-    /// For the open stream of a user.
-    pub fn user_level(&self, source: &str) -> &[UserCloudEvent] {
-        let Some(what) = &self.what else { return &[] };
-        self.user_level
-            .get_or_init(|| open::user_level(what, self.note.resource, source))
+    /// For open streams of a level.
+    pub fn cloud_events(&self, level: Level, origin: &Origin) -> &[CloudEvent] {
+        let cell = match level {
+            Level::User => &self.user_level,
+            Level::Thread => &self.thread_level,
+        };
+        cell.get_or_init(|| {
+            let place = Place {
+                resource: self.note.resource,
+                source: &origin.source,
+                epoch: origin.epoch,
+                at: self.note.position,
+            };
+            open::cloud_events(&self.what, level, &place)
+        })
     }
 
-    /// For the open stream of a whole resource.
-    pub fn thread_level(&self, source: &str) -> &[String] {
-        let Some(what) = &self.what else { return &[] };
-        self.thread_level
-            .get_or_init(|| open::thread_level(what, self.note.resource, source))
+    /// Under which type open streams tell it.
+    pub fn type_name(&self, level: Level) -> &'static str {
+        open::type_of(&self.what, level)
     }
 }
 
-type Told = (Option<ChatEvent>, Vec<(UserId, Membership)>, Option<UserId>);
+/// Where the events of an open stream come from.
+pub struct Origin {
+    /// The resource's ARM id.
+    pub source: String,
+    /// The log's.
+    pub epoch: u64,
+}
+
+type Told = (ChatEvent, Vec<(UserId, Membership)>, Audience);
 
 fn read(note: &Note) -> Option<Told> {
     let thread = ThreadId::from_bytes(note.stream.0);
@@ -104,15 +124,15 @@ fn read(note: &Note) -> Option<Told> {
         Kinds::TEXT | Kinds::HTML => {
             let doc: MessageDoc = doc(note)?;
             let message = message(note, thread, actor?, doc, note.kind == Kinds::HTML, note.stamp);
-            (Some(ChatEvent::MessageReceived(message)), nobody(), None)
+            (ChatEvent::MessageReceived(message), nobody(), Audience::All)
         }
         Kinds::MESSAGE_EDITED => {
             let ChangedDoc { message: doc, html } = doc(note)?;
             let message = message(note, thread, actor?, doc, html, note.about?);
             (
-                Some(ChatEvent::MessageEdited(MessageEdited { message, edited: time })),
+                ChatEvent::MessageEdited(MessageEdited { message, edited: time }),
                 nobody(),
-                None,
+                Audience::All,
             )
         }
         Kinds::MESSAGE_DELETED => {
@@ -127,7 +147,7 @@ fn read(note: &Note) -> Option<Told> {
                 created: Millis(note.about?.0),
                 deleted: time,
             };
-            (Some(ChatEvent::MessageDeleted(deleted)), nobody(), None)
+            (ChatEvent::MessageDeleted(deleted), nobody(), Audience::All)
         }
         Kinds::TYPING => {
             let doc: TypingDoc = doc(note)?;
@@ -137,7 +157,7 @@ fn read(note: &Note) -> Option<Told> {
                 sender_display_name: doc.sender_display_name,
                 at: note.at,
             };
-            (Some(ChatEvent::Typing(typing)), nobody(), None)
+            (ChatEvent::Typing(typing), nobody(), Audience::All)
         }
         Kinds::READ_RECEIPT => {
             let doc: ReceiptDoc = doc(note)?;
@@ -148,12 +168,12 @@ fn read(note: &Note) -> Option<Told> {
                 read: Millis(doc.read_ms),
             };
             let author = doc.author.map(UserId::from_bytes);
-            let only = if doc.members > RECEIPTS_FOR_ALL {
-                Some(author?)
+            let audience = if doc.members > RECEIPTS_FOR_ALL {
+                Audience::One(author?)
             } else {
-                None
+                Audience::All
             };
-            (Some(ChatEvent::ReadReceipt(receipt)), nobody(), only)
+            (ChatEvent::ReadReceipt(receipt), nobody(), audience)
         }
         Kinds::THREAD_CREATED => {
             let doc: SystemDoc = doc(note)?;
@@ -166,7 +186,7 @@ fn read(note: &Note) -> Option<Told> {
                 total: doc.total.unwrap_or(doc.members.len()),
                 participants: participants(&doc.members),
             };
-            (Some(ChatEvent::ThreadCreated(created)), joined(&doc.members), None)
+            (ChatEvent::ThreadCreated(created), joined(&doc.members), Audience::All)
         }
         Kinds::TOPIC_UPDATED | Kinds::THREAD_UPDATED => {
             let doc: SystemDoc = doc(note)?;
@@ -181,7 +201,7 @@ fn read(note: &Note) -> Option<Told> {
                 by: by(actor?, &doc),
                 properties: properties(&doc),
             };
-            (Some(ChatEvent::ThreadPropertiesUpdated(updated)), nobody(), None)
+            (ChatEvent::ThreadPropertiesUpdated(updated), nobody(), Audience::All)
         }
         Kinds::THREAD_DELETED => {
             let doc: SystemDoc = doc(note)?;
@@ -193,7 +213,7 @@ fn read(note: &Note) -> Option<Told> {
                 by: by(actor?, &doc),
                 by_policy: doc.by_policy,
             };
-            (Some(ChatEvent::ThreadDeleted(deleted)), nobody(), None)
+            (ChatEvent::ThreadDeleted(deleted), nobody(), Audience::All)
         }
         Kinds::PARTICIPANTS_ADDED | Kinds::MORE_PARTICIPANTS | Kinds::PARTICIPANT_REMOVED => {
             let doc: SystemDoc = doc(note)?;
@@ -210,16 +230,24 @@ fn read(note: &Note) -> Option<Told> {
                 participants: participants(&doc.members),
             };
             match note.kind {
-                Kinds::PARTICIPANTS_ADDED => (Some(ChatEvent::ParticipantsAdded(changed)), joined(&doc.members), None),
-                // A batch is one event: its later pieces only join.
-                Kinds::MORE_PARTICIPANTS => (None, joined(&doc.members), None),
+                Kinds::PARTICIPANTS_ADDED => (
+                    ChatEvent::ParticipantsAdded(changed),
+                    joined(&doc.members),
+                    Audience::All,
+                ),
+                // A batch is one event: of its later pieces those hear who come by them.
+                Kinds::MORE_PARTICIPANTS => (
+                    ChatEvent::ParticipantsAdded(changed),
+                    joined(&doc.members),
+                    Audience::Joining,
+                ),
                 _ => {
                     let left = doc
                         .members
                         .iter()
                         .map(|member| (user(member), Membership::Left))
                         .collect();
-                    (Some(ChatEvent::ParticipantsRemoved(changed)), left, None)
+                    (ChatEvent::ParticipantsRemoved(changed), left, Audience::All)
                 }
             }
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use samband_bus::{Bus, Heard, Listener};
 use samband_chat::store::{Memberships, NotesAfter};
-use samband_core::{Note, ResourceId, Stamp, ThreadId, UserId};
+use samband_core::{Millis, Note, ResourceId, Stamp, ThreadId, UserId};
 use samband_store::Store;
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,7 +40,7 @@ enum Command {
     Leave(u64),
     Endpoints {
         resource: ResourceId,
-        done: oneshot::Sender<Vec<(UserId, usize)>>,
+        done: oneshot::Sender<Vec<Endpoint>>,
     },
 }
 
@@ -89,12 +89,20 @@ impl Hub {
         let _ = self.commands.send(Command::Leave(session.id));
     }
 
-    /// Users with connected endpoints, and how many each.
-    pub async fn endpoints(&self, resource: ResourceId) -> Vec<(UserId, usize)> {
+    /// The endpoints of users that are connected here.
+    pub async fn endpoints(&self, resource: ResourceId) -> Vec<Endpoint> {
         let (done, counted) = oneshot::channel();
         let _ = self.commands.send(Command::Endpoints { resource, done });
         counted.await.unwrap_or_default()
     }
+}
+
+/// A connected endpoint of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    pub user: UserId,
+    pub protocol: &'static str,
+    pub since: Millis,
 }
 
 /// A thread that somebody here hears.
@@ -121,6 +129,7 @@ struct Task {
     /// Sessions that hear a whole resource.
     whole: HashMap<ResourceId, HashMap<u64, Arc<Session>>>,
     open: metrics::Gauge,
+    connected_users: metrics::Gauge,
     delivered: metrics::Counter,
 }
 
@@ -133,6 +142,7 @@ impl Task {
             users: HashMap::new(),
             whole: HashMap::new(),
             open: metrics::gauge!("samband_realtime_endpoints"),
+            connected_users: metrics::gauge!("samband_realtime_users"),
             delivered: metrics::counter!("samband_realtime_deliveries_total"),
         }
     }
@@ -146,6 +156,10 @@ impl Task {
                     Some(Heard::Note(note)) => self.hear(&note),
                     Some(Heard::Missed(notes)) => {
                         tracing::warn!(notes, "notes were missed and are read from the store");
+                        // Open streams read the log themselves, from where they are.
+                        for connected in self.sessions.values() {
+                            connected.session.lapse();
+                        }
                         self.repair().await;
                     }
                 },
@@ -181,7 +195,7 @@ impl Task {
                     following: false,
                 };
                 self.sessions.insert(session.id, connected);
-                self.open.set(self.sessions.len() as f64);
+                self.count();
                 let _ = done.send(());
             }
             Command::Follow { session, threads, done } => {
@@ -202,12 +216,15 @@ impl Task {
             }
             Command::Leave(session) => self.forget(session),
             Command::Endpoints { resource, done } => {
-                let of_resource = self.users.iter().filter(|((of, _), _)| *of == resource);
-                let _ = done.send(
-                    of_resource
-                        .map(|((_, user), sessions)| (*user, sessions.len()))
-                        .collect(),
-                );
+                let endpoint = |connected: &Connected| {
+                    let session = &connected.session;
+                    Some(Endpoint {
+                        user: session.user.filter(|_| session.resource == resource)?,
+                        protocol: session.protocol.as_str(),
+                        since: session.since,
+                    })
+                };
+                let _ = done.send(self.sessions.values().filter_map(endpoint).collect());
             }
         }
     }
@@ -269,7 +286,12 @@ impl Task {
                 }
             }
         }
+        self.count();
+    }
+
+    fn count(&self) {
         self.open.set(self.sessions.len() as f64);
+        self.connected_users.set(self.users.len() as f64);
     }
 
     /// Delivers a note to all who should hear it, once and in order.
@@ -287,9 +309,7 @@ impl Task {
             self.enter(id, thread, note.prev);
         }
         self.advance(thread, note);
-        if event.what().is_some() {
-            self.deliver(thread, &event);
-        }
+        self.deliver(thread, &event);
         for id in self.sessions_of(&event, Membership::Left) {
             self.exit(id, thread);
         }

@@ -1,11 +1,18 @@
-//! Real time: who is connected, and what they hear. The sockets of the SDKs and the open event
-//! stream are two ways out of the same hub.
+//! Real time: the hub that knows who hears what, the sockets of the SDKs, and the open event stream.
 
+pub mod admin;
+mod admission;
 mod event;
 mod hub;
+mod leash;
+mod open_stream;
 mod service;
 mod session;
+mod shared;
 mod signalling;
+mod upgrade;
 
-pub use hub::Hub;
-pub use service::{Answer, Body, RealTime, Settings};
+pub use hub::{Endpoint, Hub};
+pub use leash::Right;
+pub use open_stream::{TOKEN_PROTOCOL, offered_protocols};
+pub use service::{Answer, Body, RealTime, Settings, refuse};

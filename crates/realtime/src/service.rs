@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -9,14 +10,22 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
+use samband_chat::http::Chat;
 use samband_core::{Clock, Random, Scopes};
 use samband_identity::{Grant, TokenFault, Tokens};
+use samband_resources::Directory;
+use samband_store::Store;
 use samband_wire_core::ApiError;
 use samband_wire_core::Envelope;
 use samband_wire_realtime::sign::Signer;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::hub::Hub;
+use crate::leash::Right;
+use crate::open_stream;
+use crate::shared::Shared;
 use crate::signalling::Signalling;
 
 /// Whole, or piece by piece for a stream.
@@ -29,15 +38,23 @@ const BODY_BYTES: usize = 256 * 1024;
 pub struct Settings {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    pub store: Store,
     pub tokens: Arc<Tokens>,
+    pub directory: Arc<Directory>,
+    pub chat: Arc<Chat>,
     pub hub: Hub,
+    /// How far back an open stream can resume.
+    pub window: Duration,
+    /// New connections that are admitted in a second; 0 = any number.
+    pub connects_per_second: u32,
     /// True once the server is going: connections end.
     pub stop: watch::Receiver<bool>,
+    /// How long they may take.
+    pub drain: Duration,
 }
 
 pub struct RealTime {
-    tokens: Arc<Tokens>,
-    clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
     signalling: Arc<Signalling>,
 }
 
@@ -45,12 +62,61 @@ impl RealTime {
     pub fn new(settings: Settings) -> Self {
         let mut secret = [0; 32];
         settings.random.fill(&mut secret);
-        let (tokens, clock) = (settings.tokens.clone(), settings.clock.clone());
-        Self {
-            tokens,
+        let Settings {
             clock,
-            signalling: Arc::new(Signalling::new(settings, Signer::new(&secret))),
+            random,
+            store,
+            tokens,
+            directory,
+            chat,
+            hub,
+            window,
+            connects_per_second,
+            stop,
+            drain,
+        } = settings;
+        let shared = Arc::new(Shared {
+            clock,
+            random,
+            store,
+            tokens,
+            directory,
+            chat,
+            hub,
+            admission: Admission::per_second(connects_per_second),
+            window,
+            stop,
+            drain,
+            tasks: TaskTracker::new(),
+        });
+        Self {
+            signalling: Arc::new(Signalling::new(shared.clone(), Signer::new(&secret))),
+            shared,
         }
+    }
+
+    /// Returns once every connection has ended after the server was told to stop, or in due time.
+    pub async fn finished(&self) {
+        self.shared.tasks.close();
+        if tokio::time::timeout(self.shared.drain, self.shared.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("real-time connections were still open at the end of the drain time");
+        }
+    }
+
+    /// Opens the open event stream for the holder of a right.
+    pub async fn events(&self, parts: &mut Parts, right: Right) -> Answer {
+        let outcome = match parts.method {
+            Method::GET => open_stream::open(&self.shared, parts, right).await,
+            _ => Err(ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "MethodNotAllowed",
+                "The event stream is opened with GET.",
+            )),
+        };
+        outcome.unwrap_or_else(|error| refuse(&error))
     }
 
     /// Whether a path is one of real time's. Clients put a slash too many before theirs.
@@ -77,7 +143,7 @@ impl RealTime {
             }
             (Method::POST, "/v4/a") => {
                 let grant = self.skype_token(parts).await?;
-                Ok(json(self.signalling.allocate(&grant, &query, base_url)))
+                Ok(json(self.signalling.allocate(&grant, &query, base_url)?))
             }
             (Method::GET, "/socket.io/1/") => Ok(text(self.signalling.handshake(&query).await?)),
             (Method::GET, path) if path.starts_with("/socket.io/1/websocket/") => {
@@ -128,8 +194,9 @@ impl RealTime {
 
     async fn grant(&self, token: &str) -> Result<Arc<Grant>, ApiError> {
         let grant = self
+            .shared
             .tokens
-            .verify(token, self.clock.now())
+            .verify(token, self.shared.clock.now())
             .await
             .map_err(token_refused)?;
         if grant.scopes.any_of(Scopes::CHAT_USE) {
@@ -199,10 +266,14 @@ fn text(body: String) -> Answer {
     with_type("text/plain; charset=UTF-8", body)
 }
 
-fn refuse(error: &ApiError) -> Answer {
+/// An error as ACS writes it.
+pub fn refuse(error: &ApiError) -> Answer {
     let body = String::from_utf8(error.body(Envelope::Nested)).unwrap_or_default();
     let mut answer = json(body);
     *answer.status_mut() = error.status;
+    if let Ok(code) = HeaderValue::from_str(&error.code) {
+        answer.headers_mut().insert("x-ms-error-code", code);
+    }
     if let Some(seconds) = error.retry_after {
         answer
             .headers_mut()

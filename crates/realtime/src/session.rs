@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use samband_core::{ResourceId, UserId};
-use tokio::sync::mpsc;
+use samband_core::{Millis, ResourceId, UserId};
+use tokio::sync::{Notify, mpsc};
 
 use crate::event::Event;
 
@@ -16,36 +16,64 @@ pub struct Session {
     pub resource: ResourceId,
     /// None hears the whole resource.
     pub user: Option<UserId>,
+    pub protocol: Protocol,
+    pub since: Millis,
     queue: mpsc::Sender<Arc<Event>>,
     /// The queue was full: the endpoint has missed something and must start anew.
     overflowed: AtomicBool,
     /// A newer connection of the same endpoint hears in its place.
     replaced: AtomicBool,
+    /// Notes were missed on the way here: whoever can reads them from the log.
+    lapsed: Notify,
+}
+
+/// What an endpoint speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    SignallingWebSocket,
+    SignallingPolling,
+    OpenWebSocket,
+    OpenServerSentEvents,
+}
+
+impl Protocol {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignallingWebSocket => "signalling-websocket",
+            Self::SignallingPolling => "signalling-polling",
+            Self::OpenWebSocket => "events-websocket",
+            Self::OpenServerSentEvents => "events-sse",
+        }
+    }
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl Session {
-    pub fn new(resource: ResourceId, user: Option<UserId>) -> (Arc<Self>, mpsc::Receiver<Arc<Event>>) {
+    pub fn new(
+        resource: ResourceId,
+        user: Option<UserId>,
+        protocol: Protocol,
+        since: Millis,
+    ) -> (Arc<Self>, mpsc::Receiver<Arc<Event>>) {
         let (queue, events) = mpsc::channel(QUEUE);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (overflowed, replaced) = (AtomicBool::new(false), AtomicBool::new(false));
-        (
-            Arc::new(Self {
-                id,
-                resource,
-                user,
-                queue,
-                overflowed,
-                replaced,
-            }),
-            events,
-        )
+        let session = Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            resource,
+            user,
+            protocol,
+            since,
+            queue,
+            overflowed: AtomicBool::new(false),
+            replaced: AtomicBool::new(false),
+            lapsed: Notify::new(),
+        };
+        (Arc::new(session), events)
     }
 
     /// Puts an event into the queue; false if there is no room or nobody who takes it.
     pub fn give(&self, event: &Arc<Event>) -> bool {
-        if self.overflowed.load(Ordering::Relaxed) || self.replaced.load(Ordering::Relaxed) {
+        if self.has_overflowed() || self.replaced.load(Ordering::Relaxed) {
             return false;
         }
         match self.queue.try_send(event.clone()) {
@@ -66,5 +94,24 @@ impl Session {
     /// Stops hearing, without closing: a client that moves keeps its old socket open for a while.
     pub fn replace(&self) {
         self.replaced.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Relaxed)
+    }
+
+    pub fn lapse(&self) {
+        self.lapsed.notify_one();
+    }
+
+    /// Returns when notes were missed.
+    pub async fn lapsed(&self) {
+        self.lapsed.notified().await;
+    }
+
+    /// Where in a round this session has its turn, from 0 to 1; neighbours in number are far apart.
+    pub fn turn(&self) -> f64 {
+        // The golden ratio's fraction spreads consecutive numbers evenly.
+        (self.id as f64 * 0.618_033_988_749_895).fract()
     }
 }

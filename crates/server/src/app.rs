@@ -14,6 +14,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use rustls::server::ResolvesServerCert;
 use samband_bus::Bus;
+use samband_chat::http::Chat;
 use samband_core::{Clock, KeySlot, Note, Random, ResourceId, Secret};
 use samband_identity::{SigningKeys, Tokens, Users};
 use samband_realtime::{Hub, RealTime};
@@ -167,23 +168,37 @@ impl Start {
             clock: clock.clone(),
             random: random.clone(),
         });
+        let chat = Arc::new(Chat {
+            store: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            limits: limits.clone(),
+            bus: bus.clone(),
+            typing: Default::default(),
+        });
+        let hub = Hub::start(store.clone(), &bus);
         let router = router(&RoomParts {
-            store: &store,
+            chat: &chat,
+            hub: &hub,
             directory: &directory_of_resources,
             users: &users,
             keys: &keys,
             listeners: &listeners,
             endpoint: &endpoint,
             base_domain: &config.server.base_domain,
-            limits: &limits,
-            bus: &bus,
         })?;
         let realtime = RealTime::new(samband_realtime::Settings {
             clock: clock.clone(),
             random: random.clone(),
+            store: store.clone(),
             tokens: tokens.clone(),
-            hub: Hub::start(store.clone(), &bus),
+            directory: directory_of_resources.clone(),
+            chat,
+            hub,
+            window: Duration::from_secs(3600 * u64::from(config.events.window_hours)),
+            connects_per_second: config.realtime.connects_per_second,
             stop: stopped.clone(),
+            drain: Duration::from_secs(config.server.drain_seconds),
         });
         let mut run_id = [0; 8];
         random.fill(&mut run_id);
@@ -260,7 +275,7 @@ impl Running {
     pub async fn stop(self) {
         self.front.probes.draining.store(true, Ordering::Relaxed);
         let _ = self.stop.send(true);
-        self.listeners.finish().await;
+        tokio::join!(self.listeners.finish(), self.front.realtime.finished());
         let _ = self.jobs.await;
         self.store.close().await;
         let _ = std::fs::remove_file(&self.server_file);
@@ -410,25 +425,17 @@ fn public_host(url: &str) -> Option<&str> {
 }
 
 struct RoomParts<'a> {
-    store: &'a Store,
+    chat: &'a Arc<Chat>,
+    hub: &'a Hub,
     directory: &'a Arc<Directory>,
     users: &'a Arc<Users>,
     keys: &'a Arc<SigningKeys>,
     listeners: &'a Arc<Listeners>,
     endpoint: &'a str,
     base_domain: &'a str,
-    limits: &'a samband_core::Limits,
-    bus: &'a Bus,
 }
 
 fn router(parts: &RoomParts<'_>) -> Result<Router> {
-    let chat = Arc::new(samband_chat::http::Chat {
-        store: parts.store.clone(),
-        clock: parts.users.clock.clone(),
-        random: parts.users.random.clone(),
-        limits: parts.limits.clone(),
-        bus: parts.bus.clone(),
-    });
     let (listeners, tokens) = (parts.listeners.clone(), parts.users.tokens.clone());
     let (main, base_domain) = (parts.endpoint.to_owned(), parts.base_domain.to_owned());
     let default = parts.directory.default_resource().map(|resource| resource.id);
@@ -441,6 +448,10 @@ fn router(parts: &RoomParts<'_>) -> Result<Router> {
             listeners.follow_resources()
         }),
         endpoint: Box::new(move |resource| resource_endpoint(resource, default, &main, &base_domain)),
+    });
+    let realtime = Arc::new(samband_realtime::admin::Admin {
+        directory: parts.directory.clone(),
+        hub: parts.hub.clone(),
     });
     let identity = Arc::new(samband_identity::admin::Admin {
         users: parts.users.clone(),
@@ -459,7 +470,7 @@ fn router(parts: &RoomParts<'_>) -> Result<Router> {
     let services = vec![
         (&samband_wire_identity::SERVICE, identity_handlers),
         (&samband_wire_identity::EXCHANGE, exchange),
-        (&samband_wire_chat::SERVICE, samband_chat::http::handlers(&chat)),
+        (&samband_wire_chat::SERVICE, samband_chat::http::handlers(parts.chat)),
         (
             &samband_resources::http::SERVICE,
             samband_resources::http::handlers(&resources),
@@ -467,6 +478,10 @@ fn router(parts: &RoomParts<'_>) -> Result<Router> {
         (
             &samband_identity::admin::SERVICE,
             samband_identity::admin::handlers(&identity),
+        ),
+        (
+            &samband_realtime::admin::SERVICE,
+            samband_realtime::admin::handlers(&realtime),
         ),
     ];
     Router::new(services).map_err(anyhow::Error::msg)

@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use samband_core::{Caller, Clock, KeySlot, ResourceId, Scopes, Secret, Who};
 use samband_identity::{TokenFault, Tokens};
+use samband_realtime::Right;
 use samband_resources::{Directory, Resource};
 use samband_wire_core::ApiError;
 use samband_wire_core::signature::{self, Signed};
@@ -51,14 +52,7 @@ impl Gate {
             let message = "This operation takes a user access token as 'Authorization: Bearer <token>'.";
             return Err(ApiError::unauthorized(message));
         };
-        let grant = self
-            .tokens
-            .verify(token, self.clock.now())
-            .await
-            .map_err(|fault| match fault {
-                TokenFault::Unavailable => ApiError::unavailable(),
-                fault => ApiError::unauthorized(fault.to_string()),
-            })?;
+        let grant = self.tokens.verify(token, self.clock.now()).await.map_err(refused)?;
         let caller = grant.caller();
         if named.is_some_and(|resource| resource.id != caller.resource) {
             return Err(ApiError::unauthorized(TokenFault::OtherResource.to_string()));
@@ -116,6 +110,41 @@ impl Gate {
         })
     }
 
+    /// Who opens the event stream: a user by a token, in the header or, from browsers, which cannot
+    /// set headers, as a WebSocket subprotocol; a back end by a signature; the operator.
+    pub async fn reader(&self, parts: &Parts, host: &str, named: Option<Arc<Resource>>) -> Result<Right, ApiError> {
+        let offered = samband_realtime::offered_protocols(parts);
+        let offered = offered.filter_map(|protocol| protocol.strip_prefix(samband_realtime::TOKEN_PROTOCOL));
+        let token = match parts.headers.contains_key(AUTHORIZATION) {
+            true => bearer(authorization(parts)?),
+            false => offered.last(),
+        };
+        let Some(token) = token.filter(|token| self.check_admin_token(token).is_err()) else {
+            let caller = self.key(parts, host, b"", named)?;
+            let resource = caller.resource;
+            return match caller.who {
+                Who::Key(slot) => {
+                    let generation = self.directory.key_generation(resource, slot);
+                    let generation = generation.ok_or_else(|| ApiError::unauthorized("The resource is gone."))?;
+                    Ok(Right::Key {
+                        resource,
+                        slot,
+                        generation,
+                    })
+                }
+                Who::Operator | Who::User { .. } => Ok(Right::Operator { resource }),
+            };
+        };
+        let grant = self.tokens.verify(token, self.clock.now()).await.map_err(refused)?;
+        if named.is_some_and(|resource| resource.id != grant.resource) {
+            return Err(refused(TokenFault::OtherResource));
+        }
+        if !grant.scopes.any_of(Scopes::CHAT_USE) {
+            return Err(ApiError::forbidden("The access token has no chat scope."));
+        }
+        Ok(Right::Token((*grant).clone()))
+    }
+
     pub fn admin(&self, parts: &Parts) -> Result<Caller, ApiError> {
         let token = bearer(authorization(parts)?);
         let token = token.ok_or_else(|| {
@@ -151,6 +180,13 @@ impl Gate {
             resource: resource.unwrap_or(ResourceId::from_bytes([0; 16])),
             who: Who::Operator,
         }
+    }
+}
+
+fn refused(fault: TokenFault) -> ApiError {
+    match fault {
+        TokenFault::Unavailable => ApiError::unavailable(),
+        fault => ApiError::unauthorized(fault.to_string()),
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Config {
     pub tls: Tls,
     pub store: StoreSection,
     pub limits: LimitsSection,
+    pub realtime: RealTime,
+    pub events: Events,
     pub admin: Admin,
     pub log: Log,
 }
@@ -56,6 +58,18 @@ pub struct StoreSection {
 pub struct LimitsSection {
     pub profile: String,
     pub message_bytes: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RealTime {
+    pub connects_per_second: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    pub window_hours: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

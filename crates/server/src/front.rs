@@ -28,6 +28,9 @@ use crate::router::{Found, Router};
 /// A body that has not arrived by then is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The open event stream.
+const EVENTS: &str = "/_samband/v1/events";
+
 const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 
 pub struct Front {
@@ -68,6 +71,8 @@ impl Front {
         } else if RealTime::serves(parts.uri.path()) {
             let base_url = self.base_url(&origin, &parts, host(&parts));
             self.realtime.answer(&mut parts, body, &base_url).await
+        } else if parts.uri.path() == EVENTS {
+            self.events(&origin, &mut parts).await
         } else {
             match self.probes.answer(&parts, &origin, &self.gate).await {
                 Some(reply) => respond(reply),
@@ -79,6 +84,15 @@ impl Front {
         }
         correlation.put(response.headers_mut());
         response
+    }
+
+    async fn events(&self, origin: &Origin, parts: &mut Parts) -> Answer {
+        let host = host(parts);
+        let named = self.gate.named_resource(origin, host);
+        match self.gate.reader(parts, host, named).await {
+            Ok(right) => self.realtime.events(parts, right).await,
+            Err(error) => samband_realtime::refuse(&error),
+        }
     }
 
     async fn answer(

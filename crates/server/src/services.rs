@@ -9,5 +9,6 @@ pub fn services() -> Vec<&'static Service> {
         &samband_wire_chat::SERVICE,
         &samband_resources::http::SERVICE,
         &samband_identity::admin::SERVICE,
+        &samband_realtime::admin::SERVICE,
     ]
 }

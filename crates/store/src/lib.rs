@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use change::{Change, Cx, Query, Stop};
 pub use error::{CommitError, EngineError, OpenError, StoreError};
-pub use log::Entry;
+pub use log::{Entry, Epoch, FirstAfter, LogEnd, LogState};
 pub use migration::Migration;
 pub use repeat::{RepeatKey, RepeatRefused, Repeatable, forget_expired_repeats};
 

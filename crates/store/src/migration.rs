@@ -8,9 +8,16 @@ pub struct Migration {
     pub sqlite: &'static str,
 }
 
-/// The engine's own tables: the log and the remembered repeats.
-pub(crate) const OWN: &[Migration] = &[Migration {
-    room: "store",
-    number: 1,
-    sqlite: include_str!("sqlite/0001_log.sql"),
-}];
+/// The engine's own tables: the log, the remembered repeats, the log's epoch.
+pub(crate) const OWN: &[Migration] = &[
+    Migration {
+        room: "store",
+        number: 1,
+        sqlite: include_str!("sqlite/0001_log.sql"),
+    },
+    Migration {
+        room: "store",
+        number: 2,
+        sqlite: include_str!("sqlite/0002_epoch.sql"),
+    },
+];

@@ -19,7 +19,6 @@ pub use event::{
     Metadata, ParticipantsChanged, ReadReceipt, ThreadCreated, ThreadDeleted, ThreadProperties,
     ThreadPropertiesUpdated, Typing,
 };
-pub use open::{Gap, UserCloudEvent};
 pub use payload::{Delivery, SharedPayload, shared};
 pub use query::Query;
 pub use sign::{Fault, Grant, Session, Signer};

@@ -6,109 +6,89 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
-use samband_core::{Millis, ResourceId, UserId};
-use serde::Serialize;
+use samband_core::{LogPosition, ResourceId, UserId};
 use sha2::{Digest, Sha256};
 
+pub use self::command::{COMMAND_BYTES, Command, CommandFault};
+pub use self::control::{CONTROL_TYPES, ClosingReason, Control, GapReason};
 use self::data::Data;
+use self::names::Names;
+pub use self::names::{type_of, types};
+pub use self::position::Position;
 use crate::event::{ChatEvent, EventParticipant};
 use crate::template::{Object, Slot, Template};
 
+mod command;
+mod control;
 mod data;
+mod names;
+mod position;
 
-const EVENT_GRID: &str = "Microsoft.Communication.";
-/// Event Grid has no such events; both levels call them the same.
-const TYPING: &str = "Samband.ChatTypingIndicatorReceived";
-const READ_RECEIPT: &str = "Samband.ChatReadReceiptReceived";
-const GAP: &str = "Samband.Gap";
-
-/// A user-level event, encoded for all its recipients.
-#[derive(Debug, Clone)]
-pub struct UserCloudEvent {
-    json: Template,
-    resource: ResourceId,
+/// Where events are told from.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub resource: ResourceId,
+    /// The path of the resource,
+    /// `/subscriptions/…/providers/Microsoft.Communication/communicationServices/<name>`.
+    pub source: &'a str,
+    /// The log's epoch.
+    pub epoch: u64,
+    /// Where it stands in the log; 0 for what is never told again.
+    pub at: LogPosition,
 }
 
-impl UserCloudEvent {
-    pub fn for_recipient(&self, user: UserId) -> String {
-        let raw_id = user.raw_id(self.resource);
-        let mut json = String::with_capacity(self.json.filled_len(&raw_id));
-        self.json.fill(&raw_id, &mut json);
+/// An event, encoded for all its readers.
+#[derive(Debug, Clone)]
+pub struct CloudEvent {
+    json: Template,
+    position: Option<String>,
+}
+
+impl CloudEvent {
+    /// What a reader resumes after.
+    pub fn position(&self) -> Option<&str> {
+        self.position.as_deref()
+    }
+
+    /// Appends the event's JSON as a user gets it; the raw id fills in what names the recipient.
+    pub fn write(&self, raw_id: &str, out: &mut String) {
+        out.reserve(self.json.filled_len(raw_id));
+        self.json.fill(raw_id, out);
+    }
+
+    pub fn for_recipient(&self, user: UserId, resource: ResourceId) -> String {
+        let mut json = String::new();
+        self.write(&user.raw_id(resource), &mut json);
+        json
+    }
+
+    /// As a reader of the whole resource gets it.
+    pub fn in_thread(&self) -> String {
+        let mut json = String::new();
+        self.write("", &mut json);
         json
     }
 }
 
-/// The user-level events of what happened. `source` is the path of the resource,
-/// `/subscriptions/…/providers/Microsoft.Communication/communicationServices/<name>`.
-pub fn user_level(event: &ChatEvent, resource: ResourceId, source: &str) -> Vec<UserCloudEvent> {
-    let events = encode(event, resource, source, Level::User);
-    events
-        .into_iter()
-        .map(|json| UserCloudEvent { json, resource })
-        .collect()
-}
-
-/// The thread-level events of what happened.
-pub fn thread_level(event: &ChatEvent, resource: ResourceId, source: &str) -> Vec<String> {
-    let events = encode(event, resource, source, Level::Thread);
-    events
-        .into_iter()
-        .map(|json| {
-            let mut text = String::new();
-            json.fill("", &mut text);
-            text
-        })
-        .collect()
-}
-
-/// Events were or may have been left out: the reader lists anew what it follows.
+/// Who reads: one user what concerns the user, or a back end what happens in a resource's threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap<'a> {
-    /// A word that a program can tell, such as `overflow`.
-    pub reason: &'a str,
-    /// The last event before the gap, where it is known.
-    pub last_id: Option<&'a str>,
-    pub at: Millis,
-}
-
-/// The control event that tells of a gap.
-pub fn gap(gap: &Gap<'_>, source: &str) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Data<'a> {
-        reason: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        last_event_id: Option<&'a str>,
-    }
-    let mut json = Template::default();
-    let mut object = Object::begin(&mut json);
-    object.put("specversion", "1.0");
-    object.put("id", &format!("gap-{}", gap.at.0));
-    object.put("source", source);
-    object.put("type", GAP);
-    object.put("time", &gap.at.to_string());
-    object.put("datacontenttype", "application/json");
-    let (reason, last_event_id) = (gap.reason, gap.last_id);
-    object.put("data", &Data { reason, last_event_id });
-    object.end();
-    let mut text = String::new();
-    json.fill("", &mut text);
-    text
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
+pub enum Level {
     User,
     Thread,
 }
 
-fn encode(event: &ChatEvent, resource: ResourceId, source: &str, level: Level) -> Vec<Template> {
+/// What happened, as the readers of a level get it.
+pub fn cloud_events(event: &ChatEvent, level: Level, place: &Place<'_>) -> Vec<CloudEvent> {
     let changed = match event {
         ChatEvent::ParticipantsAdded(changed) | ChatEvent::ParticipantsRemoved(changed) => changed,
-        _ => return vec![encode_one(event, None, resource, source, level)],
+        _ => return vec![encode_one(event, None, level, place, None)],
     };
-    let one = |participant| encode_one(event, Some(participant), resource, source, level);
-    changed.participants.iter().map(one).collect()
+    let last = changed.participants.len().saturating_sub(1);
+    let one = |(index, participant)| {
+        let told = (index < last).then(|| u16::try_from(index + 1).unwrap_or(u16::MAX - 1));
+        encode_one(event, Some(participant), level, place, told)
+    };
+    changed.participants.iter().enumerate().map(one).collect()
 }
 
 /// The CloudEvents attributes around an event's data. `participant` is the one whom a change of
@@ -116,11 +96,18 @@ fn encode(event: &ChatEvent, resource: ResourceId, source: &str, level: Level) -
 fn encode_one(
     event: &ChatEvent,
     participant: Option<&EventParticipant>,
-    resource: ResourceId,
-    source: &str,
     level: Level,
-) -> Template {
+    place: &Place<'_>,
+    told: Option<u16>,
+) -> CloudEvent {
     let names = Names::of(event);
+    let &Place {
+        resource,
+        source,
+        epoch,
+        at,
+    } = place;
+    let position = (at.0 > 0).then(|| Position { epoch, at, told }.encode());
     let user_level = level == Level::User;
     let thread = event.thread().to_string();
     let about = participant.map(|participant| participant.user).unwrap_or(event.actor());
@@ -134,7 +121,7 @@ fn encode_one(
         false => object.put("id", &id),
     }
     object.put("source", source);
-    object.put("type", &if user_level { names.user } else { names.thread });
+    object.put("type", names.type_of(level));
     let role = if user_level { names.role } else { names.role_in_thread };
     let subject = format!("thread/{thread}/{role}/{}", about.raw_id(resource));
     match user_level {
@@ -142,83 +129,13 @@ fn encode_one(
         false => object.put("subject", &subject),
     }
     object.put("time", &event.at().to_string());
+    object.put_some("position", position.as_deref());
     object.put("datacontenttype", "application/json");
 
     let transaction_id = transaction_id(event, names.key);
     Data::begin(object.key("data"), resource, level).write(event, participant, &transaction_id);
     object.end();
-    json
-}
-
-/// How an event is called on each level, and who stands in its subject.
-struct Names {
-    user: String,
-    thread: String,
-    role: &'static str,
-    role_in_thread: &'static str,
-    /// In ids.
-    key: &'static str,
-}
-
-impl Names {
-    fn of(event: &ChatEvent) -> Self {
-        let grid = |user: &str, thread: &str, role, key| Self {
-            user: format!("{EVENT_GRID}{user}"),
-            thread: format!("{EVENT_GRID}{thread}"),
-            role,
-            role_in_thread: role,
-            key,
-        };
-        let own = |name: &str, key| Self {
-            user: name.to_owned(),
-            thread: name.to_owned(),
-            role: "sender",
-            role_in_thread: "sender",
-            key,
-        };
-        match event {
-            ChatEvent::MessageReceived(_) => grid(
-                "ChatMessageReceived",
-                "ChatMessageReceivedInThread",
-                "sender",
-                "message",
-            ),
-            ChatEvent::MessageEdited(_) => grid("ChatMessageEdited", "ChatMessageEditedInThread", "sender", "edit"),
-            ChatEvent::MessageDeleted(_) => {
-                grid("ChatMessageDeleted", "ChatMessageDeletedInThread", "sender", "delete")
-            }
-            ChatEvent::Typing(_) => own(TYPING, "typing"),
-            ChatEvent::ReadReceipt(_) => own(READ_RECEIPT, "read"),
-            ChatEvent::ThreadCreated(_) => {
-                grid("ChatThreadCreatedWithUser", "ChatThreadCreated", "createdBy", "created")
-            }
-            ChatEvent::ThreadPropertiesUpdated(_) => {
-                let (user, thread) = ("ChatThreadPropertiesUpdatedPerUser", "ChatThreadPropertiesUpdated");
-                grid(user, thread, "editedBy", "updated")
-            }
-            ChatEvent::ThreadDeleted(_) => {
-                grid("ChatThreadWithUserDeleted", "ChatThreadDeleted", "deletedBy", "deleted")
-            }
-            ChatEvent::ParticipantsAdded(_) => Self {
-                role_in_thread: "participantadded",
-                ..grid(
-                    "ChatParticipantAddedToThreadWithUser",
-                    "ChatThreadParticipantAdded",
-                    "participantAdded",
-                    "added",
-                )
-            },
-            ChatEvent::ParticipantsRemoved(_) => Self {
-                role_in_thread: "participantremoved",
-                ..grid(
-                    "ChatParticipantRemovedFromThreadWithUser",
-                    "ChatThreadParticipantRemoved",
-                    "participantRemoved",
-                    "removed",
-                )
-            },
-        }
-    }
+    CloudEvent { json, position }
 }
 
 /// `<thread>-<stamp>-<kind>`: the same whenever and wherever the event is told, so that readers can

@@ -34,6 +34,11 @@ impl<'a> Query<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
+    /// All parameters, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+
     /// The client endpoint (a tab, an app) that the connection belongs to.
     pub fn epid(&self) -> Option<&str> {
         self.get("epid").filter(|epid| !epid.is_empty())

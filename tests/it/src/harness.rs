@@ -159,6 +159,16 @@ impl Server {
         body: Option<Value>,
     ) -> Answer {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
+        self.send(self.sign(key, endpoint, method, target, body)).await
+    }
+
+    /// A request without a body, signed with the resource's primary key.
+    pub fn signed_request(&self, method: &str, target: &str) -> RequestBuilder {
+        let key = BASE64.decode(&self.info.access_key).expect("a key");
+        self.sign(&key, &self.info.endpoint, method, target, String::new())
+    }
+
+    fn sign(&self, key: &[u8], endpoint: &str, method: &str, target: &str, body: String) -> RequestBuilder {
         let host = endpoint.split("://").nth(1).expect("a URL");
         let date = http_date(self.now());
         let hash = BASE64.encode(Sha256::digest(body.as_bytes()));
@@ -168,15 +178,13 @@ impl Server {
             BASE64.encode(signature)
         );
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let request = self
-            .http
+        self.http
             .request(method, format!("{endpoint}{target}"))
             .header("x-ms-date", date)
             .header("x-ms-content-sha256", hash)
             .header("authorization", signed)
             .header("content-type", "application/json")
-            .body(body);
-        self.send(request).await
+            .body(body)
     }
 
     pub async fn admin(&self, method: &str, path: &str, body: Option<Value>) -> Answer {

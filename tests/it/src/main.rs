@@ -7,6 +7,7 @@ mod chat_history;
 mod chat_limits;
 mod command_line;
 mod curl;
+mod events;
 mod harness;
 mod operability;
 mod realtime;

@@ -14,7 +14,7 @@ use crate::harness::{Server, User, encode, server};
 /// Long enough for a busy machine; nothing waits so long where all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-type Socket = WebSocketStream<TcpStream>;
+pub type Socket = WebSocketStream<TcpStream>;
 
 /// An allocated connection's parameters, as the query that all that follows carries.
 async fn allocate(server: &Server, user: &User, epid: &str) -> String {
@@ -41,7 +41,7 @@ async fn handshake(server: &Server, query: &str) -> String {
     sid
 }
 
-async fn connect(server: &Server, user: &User, epid: &str) -> Socket {
+pub async fn connect(server: &Server, user: &User, epid: &str) -> Socket {
     let query = allocate(server, user, epid).await;
     let sid = handshake(server, &query).await;
     let address = server
@@ -60,7 +60,7 @@ async fn connect(server: &Server, user: &User, epid: &str) -> Socket {
 }
 
 /// The next text; `None` once the server has closed.
-async fn text(socket: &mut Socket) -> Option<String> {
+pub async fn text(socket: &mut Socket) -> Option<String> {
     let next = tokio::time::timeout(PATIENCE, socket.next())
         .await
         .expect("something comes");

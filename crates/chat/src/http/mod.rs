@@ -22,11 +22,12 @@ mod wishes;
 use std::sync::Arc;
 
 use samband_bus::Bus;
-use samband_core::{Clock, Kind, Limits, Note, Random, ResourceId, Stamp, UserId, Who};
+use samband_core::{Clock, Kind, Limits, LogPosition, Note, Random, ResourceId, Stamp, UserId, Who};
 use samband_store::Store;
 use samband_wire_core::error::shorten;
 use samband_wire_core::{ApiError, Handler, Request, handler};
 
+pub use self::send_typing::TypingRate;
 use crate::store::InThread;
 
 /// What the handlers need.
@@ -36,6 +37,7 @@ pub struct Chat {
     pub random: Arc<dyn Random>,
     pub limits: Limits,
     pub bus: Bus,
+    pub typing: TypingRate,
 }
 
 impl Chat {
@@ -45,6 +47,7 @@ impl Chat {
         self.bus.publish(Note {
             resource: at.resource,
             stream: at.thread.into(),
+            position: LogPosition(0),
             stamp: Stamp(0),
             prev: Stamp(0),
             at: self.clock.now(),

@@ -6,7 +6,6 @@ use samband_wire_chat::ReadReceiptWish;
 use samband_wire_core::{ApiError, Reply, Request};
 
 use super::{Chat, in_thread, message_id};
-use crate::model::Kinds;
 use crate::rules::ChatRefused;
 use crate::store::SendReceipt;
 
@@ -19,7 +18,6 @@ pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, Ap
         message,
         most_members: chat.limits.receipts_and_typing_members,
     };
-    let receipt = chat.store.commit(change).await.map_err(ChatRefused::from)?;
-    chat.tell(at, Kinds::READ_RECEIPT, &receipt);
+    chat.store.commit(change).await.map_err(ChatRefused::from)?;
     Ok(Reply::empty(request.success))
 }

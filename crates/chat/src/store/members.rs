@@ -186,7 +186,8 @@ impl Change for RemoveMember {
         };
         let stamp = head.append_message(tx, self.at, Kinds::PARTICIPANT_REMOVED, &document(&doc)?)?;
         sqlite::end_stay(tx, self.at.thread, &key, stamp)?;
-        sqlite::unlist_thread(tx, self.at.resource, &key, self.at.thread)?;
+        let removed = tx.last_position();
+        sqlite::unlist_thread(tx, self.at.resource, &key, self.at.thread, removed)?;
         head.members -= 1;
         sqlite::update_head(tx, self.at.thread, &head)?;
         Ok(())

@@ -9,7 +9,9 @@ mod receipts;
 mod sqlite;
 mod threads;
 
-pub use heard::{Memberships, NotesAfter, is_deleted_message};
+pub use heard::{
+    Memberships, Missed, MissedBy, NotesAfter, NotesAt, NotesOfResource, ResourceNotes, is_deleted_message,
+};
 pub use members::{AddMembers, Added, RemoveMember};
 pub use messages::{DeleteMessage, SendMessage, UpdateMessage};
 pub use purge::{PurgeChunk, ThreadsDue, ThreadsToPurge};
@@ -22,11 +24,18 @@ use samband_store::{Entry, Migration, Stop, sqlite as engine};
 
 use crate::rules::ChatRefused;
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    room: "chat",
-    number: 1,
-    sqlite: include_str!("0001_chat.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        room: "chat",
+        number: 1,
+        sqlite: include_str!("0001_chat.sql"),
+    },
+    Migration {
+        room: "chat",
+        number: 2,
+        sqlite: include_str!("0002_replay.sql"),
+    },
+];
 
 /// The user of chat's tables: a kind and 16 bytes.
 pub(crate) type UserKey = [u8; 17];

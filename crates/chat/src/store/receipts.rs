@@ -40,13 +40,23 @@ impl Change for SendReceipt {
         };
         // Not read before it was written, even where the thread's clock runs ahead in a burst.
         let read = Millis(tx.cx().now.0.max(self.message.0));
-        sqlite::put_receipt(tx, self.at.thread, &key, self.message, read)?;
-        let author = message.actor.map(|user| *user.as_bytes());
-        Ok(ReceiptDoc {
+        let doc = ReceiptDoc {
             message: self.message.0,
             read_ms: read.0,
-            author,
+            author: message.actor.map(|user| *user.as_bytes()),
             members: head.members,
-        })
+        };
+        let receipt = sqlite::PlacedReceipt {
+            position: tx.take_position()?,
+            thread: self.at.thread,
+            user: key.to_vec(),
+            message: self.message,
+            read,
+        };
+        // A late receipt for an older message changes nothing, and nobody hears of it.
+        if sqlite::put_receipt(tx, &receipt)? {
+            tx.tell(sqlite::receipt_note(self.at.resource, &receipt, &doc)?);
+        }
+        Ok(doc)
     }
 }

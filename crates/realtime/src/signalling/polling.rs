@@ -1,7 +1,7 @@
 //! A Socket.IO session over long polling, for where WebSockets do not pass.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,9 +12,11 @@ use samband_wire_realtime::query::Query;
 use samband_wire_realtime::socketio::{self, Kind, Packet};
 use tokio::sync::{Notify, mpsc};
 
-use super::{Allocated, SILENCE, Signalling, told};
+use super::{Allocated, MOVING, Signalling};
 use crate::event::Event;
-use crate::session::Session;
+use crate::leash::{Leash, Pull, Right};
+use crate::session::{Protocol, Session};
+use crate::shared::SILENCE;
 
 /// Packets that wait for the next poll, at most. Who does not poll is let go.
 const WAITING: usize = 1_024;
@@ -24,7 +26,10 @@ pub struct Poll {
     arrived: Notify,
     /// The newest request is answered; an older one is released.
     requests: AtomicU64,
+    /// The client says that it goes.
     ended: Notify,
+    /// Nothing more comes.
+    over: AtomicBool,
 }
 
 impl Poll {
@@ -58,7 +63,6 @@ impl Signalling {
         // Releases an older request that still waits.
         poll.arrived.notify_waiters();
         let hold = tokio::time::sleep(Duration::from_secs(Query::parse(query).hold_seconds()));
-        let mut stop = self.stop.clone();
         tokio::pin!(hold);
         loop {
             let arrived = poll.arrived.notified();
@@ -71,19 +75,21 @@ impl Signalling {
             if !packets.is_empty() {
                 return Ok(polling::encode(&packets));
             }
+            if poll.over.load(Ordering::Acquire) {
+                return Err(ApiError::unavailable());
+            }
             tokio::select! {
                 () = arrived => {}
                 // An empty body would not feed the client's heartbeat.
                 () = &mut hold => return Ok(socketio::NOOP.to_owned()),
-                () = told(&mut stop) => return Err(ApiError::unavailable()),
             }
         }
     }
 
     /// The first poll: connected.
     async fn open(self: &Arc<Self>, sid: &str, query: &str, allocated: Allocated) -> Result<String, ApiError> {
-        let (session, events) = Session::new(allocated.grant.resource, Some(allocated.grant.user));
-        if !self.hub.join(&session).await {
+        let (session, events) = self.new_session(&allocated, Protocol::SignallingPolling);
+        if !self.shared.hub.join(&session).await {
             return Err(ApiError::unavailable());
         }
         let epid = self.epid(&allocated, query);
@@ -93,17 +99,18 @@ impl Signalling {
             arrived: Notify::new(),
             requests: AtomicU64::new(0),
             ended: Notify::new(),
+            over: AtomicBool::new(false),
         });
         self.polls.insert(sid.to_owned(), poll.clone());
-        tokio::spawn(pump(
-            self.clone(),
-            sid.to_owned(),
-            poll,
-            allocated,
-            epid,
-            session,
-            events,
-        ));
+        let leash = Leash::new(&self.shared, Right::Token(allocated.token.clone()), &session);
+        let (signalling, sid) = (self.clone(), sid.to_owned());
+        self.shared.tasks.spawn(async move {
+            pump(&poll, &allocated, leash, &session, events).await;
+            signalling.polls.remove(&sid);
+            poll.over.store(true, Ordering::Release);
+            poll.arrived.notify_waiters();
+            signalling.let_go(&allocated, &epid, &session);
+        });
         Ok(polling::encode(&[
             socketio::CONNECT.to_owned(),
             socketio::connected(TTL_SECONDS),
@@ -112,7 +119,7 @@ impl Signalling {
 
     /// Takes what the client posts: replies, events to acknowledge, the end.
     pub fn posted(&self, sid: &str, query: &str, body: &str) -> Result<(), ApiError> {
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let session = self
             .signer
             .verify_session(sid, now)
@@ -141,55 +148,45 @@ impl Signalling {
 
 /// Carries events into the poll until the client ends or is gone.
 async fn pump(
-    signalling: Arc<Signalling>,
-    sid: String,
-    poll: Arc<Poll>,
-    allocated: Allocated,
-    epid: String,
-    session: Arc<Session>,
+    poll: &Poll,
+    allocated: &Allocated,
+    mut leash: Leash,
+    session: &Session,
     mut events: mpsc::Receiver<Arc<Event>>,
 ) {
-    let mut revocations = signalling.tokens.revocations();
-    let mut token = allocated.token.clone();
-    let mut stop = signalling.stop.clone();
     let mut frame_id = 0;
     let mut seen = 0;
-    let expiry = tokio::time::sleep(signalling.until(token.expires));
     let silence = tokio::time::sleep(SILENCE);
-    tokio::pin!(expiry, silence);
+    tokio::pin!(silence);
     loop {
         tokio::select! {
             event = events.recv() => {
-                let Some(event) = event else { break };
+                let Some(event) = event else { return };
                 if session.has_overflowed() {
-                    break;
+                    return;
                 }
-                let Some(payload) = event.signalling() else { continue };
                 frame_id += 1;
-                let frame = payload.for_recipient(allocated.grant.user).frame(frame_id, allocated.grant.connection);
-                if !poll.push(frame) {
-                    break;
+                let delivery = event.signalling().for_recipient(allocated.grant.user);
+                if !poll.push(delivery.frame(frame_id, allocated.grant.connection)) {
+                    return;
                 }
             }
-            () = poll.ended.notified() => break,
-            _ = revocations.changed() => match signalling.tokens.check(&token, signalling.clock.now()).await {
-                Ok(None) => {}
-                Ok(Some(checked)) => token = checked,
-                Err(_) => break,
-            },
-            () = &mut expiry => break,
+            () = poll.ended.notified() => return,
+            pull = leash.pulled() => {
+                if pull == Pull::Stopping {
+                    poll.push(socketio::reconnect());
+                    tokio::time::sleep(MOVING).await;
+                }
+                return;
+            }
             () = &mut silence => {
                 let requests = poll.requests.load(Ordering::Acquire);
                 if requests == seen {
-                    break;
+                    return;
                 }
                 seen = requests;
                 silence.set(tokio::time::sleep(SILENCE));
             }
-            () = told(&mut stop) => break,
         }
     }
-    signalling.polls.remove(&sid);
-    poll.arrived.notify_waiters();
-    signalling.let_go(&allocated, &epid, &session);
 }

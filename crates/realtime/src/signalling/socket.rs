@@ -4,83 +4,79 @@ use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use samband_wire_realtime::allocate::TTL_SECONDS;
 use samband_wire_realtime::socketio::{self, CLIENT_PACKET_MOST, Kind, Packet};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
-use tokio_tungstenite::WebSocketStream;
+use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::{Allocated, SILENCE, Signalling, told};
+use super::{Allocated, MOVING, Signalling};
 use crate::event::Event;
-use crate::session::Session;
+use crate::leash::{Leash, Pull, Right, now};
+use crate::session::{Protocol, Session};
+use crate::shared::{SILENCE, WRITE_PATIENCE};
+use crate::upgrade::{self, Socket};
 
 /// Frames written before they are sent on: many events share a system call.
 const BATCH: usize = 64;
 
-type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
-
 pub(super) async fn run(signalling: Arc<Signalling>, allocated: Allocated, epid: String, upgrade: OnUpgrade) {
-    let Ok(upgraded) = upgrade.await else { return };
-    // Idle sockets are many: small buffers, which grow where they are used.
-    let config = WebSocketConfig::default()
-        .read_buffer_size(4 * 1024)
-        .write_buffer_size(8 * 1024)
-        .max_write_buffer_size(1 << 20)
-        .max_message_size(Some(CLIENT_PACKET_MOST))
-        .max_frame_size(Some(CLIENT_PACKET_MOST));
-    let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    let (session, events) = Session::new(allocated.grant.resource, Some(allocated.grant.user));
-
-    let opened = socket.send(Message::text(socketio::CONNECT)).await.is_ok() && signalling.hub.join(&session).await;
-    if opened {
-        signalling.take_over(&allocated, &epid, &session);
-        if socket
-            .send(Message::text(socketio::connected(TTL_SECONDS)))
-            .await
-            .is_ok()
-        {
-            serve(&signalling, &allocated, &session, &mut socket, events).await;
+    let Some(mut socket) = upgrade::open(upgrade, CLIENT_PACKET_MOST).await else {
+        return;
+    };
+    let (session, events) = signalling.new_session(&allocated, Protocol::SignallingWebSocket);
+    let opening = async {
+        socket.send(Message::text(socketio::CONNECT)).await.is_ok() && signalling.shared.hub.join(&session).await && {
+            signalling.take_over(&allocated, &epid, &session);
+            let connected = Message::text(socketio::connected(TTL_SECONDS));
+            socket.send(connected).await.is_ok()
         }
+    };
+    if timeout(WRITE_PATIENCE, opening).await.unwrap_or(false) {
+        let leash = Leash::new(&signalling.shared, Right::Token(allocated.token.clone()), &session);
+        serve(&allocated, leash, &session, &mut socket, events).await;
     }
     signalling.let_go(&allocated, &epid, &session);
-    let _ = socket.close(None).await;
+    let _ = timeout(WRITE_PATIENCE, socket.close(None)).await;
 }
 
 async fn serve(
-    signalling: &Signalling,
     allocated: &Allocated,
+    mut leash: Leash,
     session: &Session,
     socket: &mut Socket,
     mut events: mpsc::Receiver<Arc<Event>>,
 ) {
-    let mut revocations = signalling.tokens.revocations();
-    let mut token = allocated.token.clone();
-    let mut stop = signalling.stop.clone();
-    // The client gets a new token when it connects anew.
-    let expiry = sleep_until(now() + signalling.until(token.expires));
     let silence = sleep_until(now() + SILENCE);
-    tokio::pin!(expiry, silence);
+    // Set once the client was told to move.
+    let moved = sleep_until(now() + SILENCE);
+    tokio::pin!(silence, moved);
+    let mut moving = false;
     let mut frame_id = 0;
+    let mut frames = Vec::new();
     loop {
         tokio::select! {
+            biased;
+            pull = leash.pulled(), if !moving => match pull {
+                // The client gets a new token when it connects anew.
+                Pull::Expired | Pull::Revoked => return,
+                Pull::Stopping => {
+                    frames.push(Message::text(socketio::reconnect()));
+                    moving = true;
+                    moved.as_mut().reset(now() + MOVING);
+                }
+            },
+            () = &mut moved, if moving => return,
             received = socket.next() => {
                 silence.as_mut().reset(now() + SILENCE);
-                let answer = match received {
+                match received {
                     Some(Ok(Message::Text(text))) => match Packet::parse(&text) {
                         Ok(packet) if packet.kind == Kind::Disconnect => return,
-                        Ok(packet) => packet.acknowledgement(),
+                        Ok(packet) => frames.extend(packet.acknowledgement().map(Message::text)),
                         Err(_) => return,
                     },
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     _ => return,
-                };
-                if let Some(answer) = answer
-                    && socket.send(Message::text(answer)).await.is_err()
-                {
-                    return;
                 }
             }
             first = events.recv() => {
@@ -92,30 +88,28 @@ async fn serve(
                 let mut next = Some(first);
                 for _ in 0..BATCH {
                     let Some(event) = next.take().or_else(|| events.try_recv().ok()) else { break };
-                    let Some(payload) = event.signalling() else { continue };
                     frame_id += 1;
-                    let frame = payload.for_recipient(allocated.grant.user).frame(frame_id, allocated.grant.connection);
-                    if socket.feed(Message::text(frame)).await.is_err() {
-                        return;
-                    }
-                }
-                if socket.flush().await.is_err() {
-                    return;
+                    let delivery = event.signalling().for_recipient(allocated.grant.user);
+                    frames.push(Message::text(delivery.frame(frame_id, allocated.grant.connection)));
                 }
             }
-            _ = revocations.changed() => match signalling.tokens.check(&token, signalling.clock.now()).await {
-                Ok(None) => {}
-                Ok(Some(checked)) => token = checked,
-                Err(_) => return,
-            },
-            () = &mut expiry => return,
             () = &mut silence => return,
-            () = told(&mut stop) => return,
+        }
+        if frames.is_empty() {
+            continue;
+        }
+        let sending = async {
+            for frame in frames.drain(..) {
+                socket.feed(frame).await?;
+            }
+            socket.flush().await
+        };
+        // A peer that never reads holds nobody up, and what was revoked ends at once all the same.
+        tokio::select! {
+            sent = timeout(WRITE_PATIENCE, sending) => if !matches!(sent, Ok(Ok(()))) {
+                return;
+            },
+            _ = leash.pulled(), if !moving => return,
         }
     }
-}
-
-/// Timers need the runtime's own clock.
-fn now() -> Instant {
-    Instant::now()
 }

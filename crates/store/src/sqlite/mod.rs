@@ -2,6 +2,7 @@
 
 mod connection;
 mod engine;
+pub(crate) mod log;
 mod migrate;
 mod queue;
 mod readers;

@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use rusqlite::Connection;
-use samband_core::Note;
+use rusqlite::{Connection, OptionalExtension};
+use samband_core::{LogPosition, Note};
 
 use crate::change::Cx;
 use crate::log::Entry;
@@ -56,6 +56,7 @@ impl<'c> Tx<'c> {
         self.notes.push(Note {
             resource: entry.resource,
             stream: entry.stream,
+            position: LogPosition(self.connection.last_insert_rowid()),
             stamp: entry.stamp,
             prev: entry.prev,
             at: self.cx.now,
@@ -66,6 +67,39 @@ impl<'c> Tx<'c> {
             body: Arc::from(entry.heard.unwrap_or(entry.doc)),
         });
         Ok(())
+    }
+
+    /// Where the entry stands that this transaction appended last.
+    pub fn last_position(&self) -> LogPosition {
+        self.notes
+            .iter()
+            .rev()
+            .map(|note| note.position)
+            .find(|position| position.0 > 0)
+            .unwrap_or(LogPosition(0))
+    }
+
+    /// A place in the log for what is stored beside it, such as a read receipt.
+    pub fn take_position(&self) -> rusqlite::Result<LogPosition> {
+        // AUTOINCREMENT's own counter: the next entry takes the number after this one.
+        let taken = self
+            .connection
+            .prepare_cached("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'entry' RETURNING seq")?
+            .query_row((), |row| row.get(0))
+            .optional()?;
+        match taken {
+            Some(position) => Ok(LogPosition(position)),
+            None => {
+                self.connection
+                    .execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entry', 1)", ())?;
+                Ok(LogPosition(1))
+            }
+        }
+    }
+
+    /// Lets be heard, once this transaction is durable, what is stored beside the log.
+    pub fn tell(&mut self, note: Note) {
+        self.notes.push(note);
     }
 }
 

@@ -3,15 +3,37 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
-use samband_core::{Millis, ResourceId, Stamp, UserId};
+use samband_core::{LogPosition, Millis, ResourceId, Stamp, UserId};
 use serde_json::{Value, json};
 
 use super::events::*;
 use crate::event::*;
-use crate::open::{Gap, gap, thread_level, user_level};
+use crate::open::{
+    ClosingReason, CloudEvent, Control, GapReason, Level, Place, Position, cloud_events, type_of, types,
+};
 
 const SOURCE: &str =
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Communication/communicationServices/\"contoso\"";
+
+fn place(at: i64) -> Place<'static> {
+    Place {
+        resource: resource(),
+        source: SOURCE,
+        epoch: 77,
+        at: LogPosition(at),
+    }
+}
+
+fn user_level(event: &ChatEvent, at: i64) -> Vec<CloudEvent> {
+    cloud_events(event, Level::User, &place(at))
+}
+
+fn thread_level(event: &ChatEvent, at: i64) -> Vec<String> {
+    cloud_events(event, Level::Thread, &place(at))
+        .iter()
+        .map(CloudEvent::in_thread)
+        .collect()
+}
 
 fn identifier(user: UserId, resource: ResourceId) -> Value {
     let raw_id = user.raw_id(resource);
@@ -40,9 +62,9 @@ fn message() -> ChatEvent {
 #[test]
 fn a_message_on_both_levels() {
     let (ann, bob) = (user(1).raw_id(resource()), user(2).raw_id(resource()));
-    let events = user_level(&message(), resource(), SOURCE);
+    let events = user_level(&message(), 0);
     assert_eq!(events.len(), 1);
-    let told = parse(&events[0].for_recipient(user(2)));
+    let told = parse(&events[0].for_recipient(user(2), resource()));
     let transaction = told["data"]["transactionId"].clone();
     assert_eq!(
         told,
@@ -71,7 +93,7 @@ fn a_message_on_both_levels() {
             },
         })
     );
-    let in_thread = thread_level(&message(), resource(), SOURCE);
+    let in_thread = thread_level(&message(), 0);
     assert_eq!(in_thread.len(), 1);
     assert_eq!(
         parse(&in_thread[0]),
@@ -119,10 +141,7 @@ fn an_event_for_each_participant() {
         participants: vec![participant(2), participant(3)],
         total: 900,
     });
-    let events: Vec<_> = thread_level(&event, resource(), SOURCE)
-        .iter()
-        .map(|text| parse(text))
-        .collect();
+    let events: Vec<_> = thread_level(&event, 0).iter().map(|text| parse(text)).collect();
     assert_eq!(events.len(), 2);
     assert_eq!(events[0]["type"], "Microsoft.Communication.ChatThreadParticipantAdded");
     let bob = user(2).raw_id(resource());
@@ -143,7 +162,7 @@ fn an_event_for_each_participant() {
     assert_ne!(events[0]["id"], events[1]["id"]);
     assert_eq!(events[0]["data"]["transactionId"], events[1]["data"]["transactionId"]);
 
-    let told = parse(&user_level(&event, resource(), SOURCE)[1].for_recipient(user(9)));
+    let told = parse(&user_level(&event, 0)[1].for_recipient(user(9), resource()));
     assert_eq!(
         told["type"],
         "Microsoft.Communication.ChatParticipantAddedToThreadWithUser"
@@ -165,30 +184,108 @@ fn two_who_type_in_the_same_millisecond_are_two() {
         })
     };
     let ids: HashSet<_> = [1, 2]
-        .map(|number| parse(&thread_level(&typing(number), resource(), SOURCE)[0])["id"].to_string())
+        .map(|number| parse(&thread_level(&typing(number), 0)[0])["id"].to_string())
         .into();
     assert_eq!(ids.len(), 2);
 }
 
 #[test]
-fn a_gap_is_told() {
-    let told = |last_id| {
-        let known = Gap {
-            reason: "overflow",
-            last_id,
-            at: Millis(0),
-        };
-        parse(&gap(&known, SOURCE))
+fn positions_stand_in_the_events() {
+    let participant = |number| EventParticipant {
+        user: user(number),
+        display_name: None,
+        share_history: Millis(0),
+        metadata: Metadata::new(),
+    };
+    let event = ChatEvent::ParticipantsRemoved(ParticipantsChanged {
+        thread: thread(),
+        version: Stamp(5),
+        created: None,
+        time: Millis(5),
+        by: Initiator {
+            user: user(1),
+            display_name: None,
+        },
+        participants: vec![participant(2), participant(3), participant(4)],
+        total: 3,
+    });
+    for level in [Level::User, Level::Thread] {
+        let events = cloud_events(&event, level, &place(9));
+        let positions: Vec<_> = events
+            .iter()
+            .map(|event| Position::decode(event.position().unwrap()).unwrap())
+            .collect();
+        assert!(
+            positions
+                .iter()
+                .all(|position| position.epoch == 77 && position.at.0 == 9)
+        );
+        // After the last of them all were told.
+        let told: Vec<_> = positions.iter().map(|position| position.told).collect();
+        assert_eq!(told, [Some(1), Some(2), None]);
+        let json = parse(&events[0].for_recipient(user(2), resource()));
+        assert_eq!(json["position"].as_str(), events[0].position());
+        assert_eq!(json["type"], type_of(&event, level));
+        assert!(types(level).contains(&type_of(&event, level)));
+        // What is never told again has no position.
+        let unplaced = cloud_events(&event, level, &place(0));
+        assert_eq!(unplaced[0].position(), None);
+        assert!(
+            parse(&unplaced[0].for_recipient(user(2), resource()))
+                .get("position")
+                .is_none()
+        );
+    }
+}
+
+#[test]
+fn control_events() {
+    let data = |control: Control<'_>| {
+        let event = parse(&control.event(3, SOURCE, Millis(0)));
+        assert_eq!(event["id"], "control-0-3");
+        assert_eq!(event["source"], SOURCE);
+        assert_eq!(event["time"], "1970-01-01T00:00:00.000Z");
+        (event["type"].as_str().unwrap().to_owned(), event["data"].clone())
+    };
+    let gap = |last_position| Control::Gap {
+        reason: GapReason::SlowConsumer,
+        last_position,
     };
     assert_eq!(
-        told(Some("x")),
-        json!({
-            "specversion": "1.0", "id": "gap-0", "source": SOURCE, "type": "Samband.Gap",
-            "time": "1970-01-01T00:00:00.000Z", "datacontenttype": "application/json",
-            "data": {"reason": "overflow", "lastEventId": "x"},
-        })
+        data(gap(Some("x"))),
+        (
+            "Samband.Gap".to_owned(),
+            json!({"reason": "slowConsumer", "lastPosition": "x"})
+        )
     );
-    assert_eq!(told(None)["data"], json!({"reason": "overflow"}));
+    assert_eq!(data(gap(None)).1, json!({"reason": "slowConsumer"}));
+    assert_eq!(
+        data(Control::TokenExpiring { expires: Millis(1) }),
+        (
+            "Samband.TokenExpiring".to_owned(),
+            json!({"expiresOn": "1970-01-01T00:00:00.001Z"})
+        )
+    );
+    let closing = Control::Closing {
+        reason: ClosingReason::ServerStopping,
+    };
+    assert_eq!(
+        data(closing),
+        ("Samband.Closing".to_owned(), json!({"reason": "serverStopping"}))
+    );
+    let error = Control::Error {
+        id: Some("7"),
+        code: "BadRequest",
+        message: "No \"such\" thing.",
+        target: Some("type"),
+    };
+    assert_eq!(
+        data(error),
+        (
+            "Samband.Error".to_owned(),
+            json!({"id": "7", "error": {"code": "BadRequest", "message": "No \"such\" thing.", "target": "type"}})
+        )
+    );
 }
 
 /// The events told again, plainly; without ids, which have tests of their own.
@@ -379,13 +476,13 @@ fn without_ids(mut event: Value) -> Value {
 proptest! {
     #[test]
     fn fast_and_slow_say_the_same(event in any_event(), recipient in any_user()) {
-        let fast: Vec<_> = user_level(&event, resource(), SOURCE)
+        let fast: Vec<_> = user_level(&event, 0)
             .iter()
-            .map(|event| without_ids(parse(&event.for_recipient(recipient))))
+            .map(|event| without_ids(parse(&event.for_recipient(recipient, resource()))))
             .collect();
         prop_assert_eq!(fast, slowly(&event, resource(), Some(recipient)));
 
-        let fast: Vec<_> = thread_level(&event, resource(), SOURCE)
+        let fast: Vec<_> = thread_level(&event, 0)
             .iter()
             .map(|text| without_ids(parse(text)))
             .collect();
@@ -395,8 +492,8 @@ proptest! {
     #[test]
     fn ids_are_the_same_each_time_and_differ_between_recipients(event in any_event(), one in any_user(), two in any_user()) {
         let ids = |user: UserId| -> Vec<_> {
-            let events = user_level(&event, resource(), SOURCE);
-            events.iter().map(|event| parse(&event.for_recipient(user))["id"].clone()).collect()
+            let events = user_level(&event, 0);
+            events.iter().map(|event| parse(&event.for_recipient(user, resource()))["id"].clone()).collect()
         };
         prop_assert_eq!(ids(one), ids(one));
         for (first, second) in ids(one).iter().zip(ids(two)) {

@@ -1,7 +1,7 @@
 //! Stays of users in threads.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row};
-use samband_core::{Millis, ResourceId, Stamp, ThreadId, UserId};
+use samband_core::{LogPosition, Millis, ResourceId, Stamp, ThreadId, UserId};
 
 use crate::model::StoredMember;
 use crate::store::user_of;
@@ -107,18 +107,30 @@ pub fn end_stay(db: &Connection, thread: ThreadId, user: &[u8], until: Stamp) ->
 }
 
 pub fn list_thread(db: &Connection, resource: ResourceId, user: &[u8], thread: ThreadId) -> Result<()> {
-    db.prepare_cached("INSERT OR IGNORE INTO thread_of_user (resource, user, thread) VALUES (?1, ?2, ?3)")?
-        .execute((resource.as_bytes(), user, thread.as_bytes()))?;
+    db.prepare_cached(
+        "INSERT INTO thread_of_user (resource, user, thread) VALUES (?1, ?2, ?3)
+         ON CONFLICT (resource, user, thread) DO UPDATE SET removed_pos = NULL WHERE removed_pos IS NOT NULL",
+    )?
+    .execute((resource.as_bytes(), user, thread.as_bytes()))?;
     Ok(())
 }
 
-pub fn unlist_thread(db: &Connection, resource: ResourceId, user: &[u8], thread: ThreadId) -> Result<()> {
-    db.prepare_cached("DELETE FROM thread_of_user WHERE resource = ?1 AND user = ?2 AND thread = ?3")?
-        .execute((resource.as_bytes(), user, thread.as_bytes()))?;
+/// The line stays, with the position of the removal: a reader that resumes is to hear of it.
+pub fn unlist_thread(
+    db: &Connection,
+    resource: ResourceId,
+    user: &[u8],
+    thread: ThreadId,
+    removed: LogPosition,
+) -> Result<()> {
+    db.prepare_cached("UPDATE thread_of_user SET removed_pos = ?4 WHERE resource = ?1 AND user = ?2 AND thread = ?3")?
+        .execute((resource.as_bytes(), user, thread.as_bytes(), removed.0))?;
     Ok(())
 }
 
 pub fn is_listed(db: &Connection, resource: ResourceId, user: &[u8], thread: ThreadId) -> Result<bool> {
-    db.prepare_cached("SELECT 1 FROM thread_of_user WHERE resource = ?1 AND user = ?2 AND thread = ?3")?
-        .exists((resource.as_bytes(), user, thread.as_bytes()))
+    db.prepare_cached(
+        "SELECT 1 FROM thread_of_user WHERE resource = ?1 AND user = ?2 AND thread = ?3 AND removed_pos IS NULL",
+    )?
+    .exists((resource.as_bytes(), user, thread.as_bytes()))
 }

@@ -143,7 +143,7 @@ pub fn threads_of_user(
     let mut statement = db.prepare_cached(
         "SELECT u.thread, t.topic, h.deleted_ms, h.last_message_ms
          FROM thread_of_user u JOIN head h ON h.thread = u.thread JOIN thread t ON t.thread = u.thread
-         WHERE u.resource = ?1 AND u.user = ?2 AND u.thread > ?3 AND h.last_message_ms >= ?4
+         WHERE u.resource = ?1 AND u.user = ?2 AND u.thread > ?3 AND u.removed_pos IS NULL AND h.last_message_ms >= ?4
          ORDER BY u.thread LIMIT ?5",
     )?;
     let after = after.as_ref().map_or(&[][..], |thread| thread.as_bytes().as_slice());
