@@ -100,6 +100,21 @@ pub async fn user(command: UserCommand) -> Result<()> {
                 .await?;
             print(&of.output, &user, || text(&user, "id").to_owned());
         }
+        UserCommand::Connected { of } => {
+            let (client, resource) = connect(&of).await?;
+            let path = format!("resources/{resource}/endpoints");
+            let connected = client.call(Method::GET, &path, None).await?;
+            print(&of.output, &connected, || {
+                let users = connected["value"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let mut lines = vec![format!("{:79}  ENDPOINTS", "USER")];
+                lines.extend(users.iter().map(|user| {
+                    let endpoints = user["endpoints"].as_array().map(Vec::as_slice).unwrap_or_default();
+                    let protocols: Vec<_> = endpoints.iter().map(|endpoint| text(endpoint, "protocol")).collect();
+                    format!("{:79}  {}", text(user, "user"), protocols.join(", "))
+                }));
+                lines.join("\n")
+            });
+        }
         UserCommand::Delete { user, of } => {
             let (client, resource) = connect(&of).await?;
             client

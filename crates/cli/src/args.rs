@@ -39,6 +39,8 @@ pub enum Command {
     /// Access tokens of users
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Print events as they happen
+    Tail(TailArgs),
     /// Tell whether a server is ready
     Ready(ReadyArgs),
     /// Look at the configuration
@@ -294,6 +296,11 @@ pub enum UserCommand {
         #[command(flatten)]
         of: OfResource,
     },
+    /// List the users with connected endpoints
+    Connected {
+        #[command(flatten)]
+        of: OfResource,
+    },
     /// Delete a user; its tokens stop working at once
     Delete {
         /// The user's id, 8:acs:...
@@ -340,6 +347,26 @@ fn minutes(text: &str) -> Result<u64, String> {
         .parse()
         .map_err(|_| format!("'{text}' is not a duration such as 60m or 24h"))?;
     number.checked_mul(unit).ok_or_else(|| format!("'{text}' is too long"))
+}
+
+/// The live events of a resource, of some of its threads, or of a user.
+#[derive(Args)]
+pub struct TailArgs {
+    /// Only this thread; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub thread: Vec<String>,
+    /// What this user hears, instead of what happens in the resource's threads
+    #[arg(long, value_name = "ID")]
+    pub user: Option<String>,
+    /// Only events of this type, such as Microsoft.Communication.ChatMessageReceivedInThread; may be
+    /// given several times
+    #[arg(long, value_name = "TYPE")]
+    pub r#type: Vec<String>,
+    /// Begin after this position instead of now
+    #[arg(long, value_name = "POSITION")]
+    pub after: Option<String>,
+    #[command(flatten)]
+    pub of: OfResource,
 }
 
 #[derive(Args)]

@@ -14,6 +14,8 @@ use crate::args::{Connection, ReadyArgs};
 
 pub struct Client {
     http: reqwest::Client,
+    /// For answers without an end.
+    stream: reqwest::Client,
     endpoint: String,
     admin_token: String,
     /// Of the server on this machine; otherwise asked for.
@@ -23,7 +25,8 @@ pub struct Client {
 impl Client {
     pub fn of(info: &ServerInfo) -> Result<Self> {
         Ok(Self {
-            http: http(info.ca_file.as_deref())?,
+            http: http(info.ca_file.as_deref(), Answers::End)?,
+            stream: http(info.ca_file.as_deref(), Answers::GoOn)?,
             endpoint: info.endpoint.clone(),
             admin_token: info.admin_token.clone(),
             default_resource: Some(info.resource_name.clone()),
@@ -49,7 +52,8 @@ impl Client {
             .or_else(|| Some(running.as_ref()?.admin_token.clone()));
         let ca_file = connection.ca_file.clone().or_else(|| running.as_ref()?.ca_file.clone());
         Ok(Self {
-            http: http(ca_file.as_deref())?,
+            http: http(ca_file.as_deref(), Answers::End)?,
+            stream: http(ca_file.as_deref(), Answers::GoOn)?,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             admin_token: token.context("the admin token is not known: give --admin-token or SAMBAND_ADMIN_TOKEN")?,
             default_resource: None,
@@ -80,6 +84,19 @@ impl Client {
             bail!("{message} ({status})");
         }
         Ok(answer)
+    }
+
+    /// Opens the event stream.
+    pub async fn events(&self, query: &str, position: Option<&str>) -> Result<reqwest::Response> {
+        let url = format!("{}/_samband/v1/events?{query}", self.endpoint);
+        let mut request = self.stream.get(&url).bearer_auth(&self.admin_token);
+        if let Some(position) = position {
+            request = request.header("last-event-id", position);
+        }
+        request
+            .send()
+            .await
+            .with_context(|| format!("calling {}", self.endpoint))
     }
 
     /// The resource named, or the server's default one.
@@ -128,8 +145,18 @@ fn read_server_file(data: &Path) -> Option<ServerInfo> {
     serde_json::from_slice(&std::fs::read(data.join(SERVER_FILE)).ok()?).ok()
 }
 
-fn http(ca_file: Option<&Path>) -> Result<reqwest::Client> {
-    let mut builder = reqwest::Client::builder().timeout(Duration::from_secs(30));
+enum Answers {
+    End,
+    GoOn,
+}
+
+fn http(ca_file: Option<&Path>, answers: Answers) -> Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(10));
+    let mut builder = match answers {
+        Answers::End => builder.timeout(Duration::from_secs(30)),
+        // The server says something at least every 15 s.
+        Answers::GoOn => builder.read_timeout(Duration::from_secs(45)),
+    };
     if let Some(path) = ca_file {
         let pem = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
         let ca = Certificate::from_pem(&pem).with_context(|| format!("{} is no certificate", path.display()))?;
@@ -167,7 +194,7 @@ async fn probe(connection: &Connection) -> Result<()> {
         .or_else(|| Some(running.as_ref()?.endpoint.clone()));
     let endpoint = endpoint.with_context(|| format!("no {SERVER_FILE} in {}", connection.data.display()))?;
     let ca_file = connection.ca_file.clone().or_else(|| running.as_ref()?.ca_file.clone());
-    let response = http(ca_file.as_deref())?
+    let response = http(ca_file.as_deref(), Answers::End)?
         .get(format!("{}/readyz", endpoint.trim_end_matches('/')))
         .send()
         .await?;

@@ -6,6 +6,7 @@ mod client;
 mod logs;
 mod run_command;
 mod serve;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => admin::key(command).await?,
         Command::User(command) => admin::user(command).await?,
         Command::Token(command) => admin::token(command).await?,
+        Command::Tail(args) => tail::tail(args).await?,
         Command::Ready(args) => return client::ready(args).await,
         Command::Config(ConfigCommand::Check(args)) => {
             let config = args.load(Vec::new())?;

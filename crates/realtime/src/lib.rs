@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod admission;
+mod chunks;
 mod event;
 mod hub;
 mod leash;

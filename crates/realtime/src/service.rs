@@ -1,13 +1,11 @@
 //! The routes of real time, which stand at the root of any host (specs/realtime-notifications.md).
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use samband_chat::http::Chat;
@@ -22,6 +20,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
+use crate::chunks::Chunks;
 use crate::hub::Hub;
 use crate::leash::Right;
 use crate::open_stream;
@@ -29,7 +28,7 @@ use crate::shared::Shared;
 use crate::signalling::Signalling;
 
 /// Whole, or piece by piece for a stream.
-pub type Body = Either<Full<Bytes>, Channel<Bytes, Infallible>>;
+pub type Body = Either<Full<Bytes>, Chunks>;
 pub type Answer = Response<Body>;
 
 /// Nothing that a client posts here is larger.

@@ -30,7 +30,7 @@ use crate::auth::{Gate, Origin};
 use crate::config::Config;
 use crate::front::{Front, Settings};
 use crate::jobs::Jobs;
-use crate::listen::{Acceptor, Service};
+use crate::listen::{Acceptor, Handshakes, Service};
 use crate::probes::Probes;
 use crate::rates::Rates;
 use crate::router::Router;
@@ -154,6 +154,7 @@ impl Start {
             tls: TlsAcceptor::from(Arc::new(server_config(tls.resolver))),
             address,
             drain: Duration::from_secs(config.server.drain_seconds),
+            handshakes: Handshakes::default(),
             stop: stopped.clone(),
             directory: directory_of_resources.clone(),
             service: Mutex::default(),
@@ -513,6 +514,7 @@ struct Listeners {
     tls: TlsAcceptor,
     address: SocketAddr,
     drain: Duration,
+    handshakes: Handshakes,
     stop: watch::Receiver<bool>,
     directory: Arc<Directory>,
     service: Mutex<Option<Arc<Front>>>,
@@ -550,6 +552,7 @@ impl Listeners {
             resource,
             stop,
             drain: self.drain,
+            handshakes: self.handshakes.clone(),
         };
         let task = tokio::spawn(acceptor.run(listener));
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);

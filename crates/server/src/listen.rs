@@ -15,14 +15,19 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use samband_core::ResourceId;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::auth::Origin;
 
 /// A client that has not finished its handshake or its headers by then is let go.
 const PATIENCE: Duration = Duration::from_secs(30);
 const HEADER_BYTES: usize = 64 * 1024;
+/// TLS handshakes at a time, and how long each counts. After a restart thousands of clients come at
+/// once: their handshakes are half a millisecond of a core each, and requests must get in between.
+const HANDSHAKES: usize = 16;
+const HANDSHAKE_COUNTS: Duration = Duration::from_millis(100);
 
 /// What answers requests. The floor of the load tool puts an echo in the place of the server.
 pub trait Service: Send + Sync + 'static {
@@ -43,6 +48,17 @@ pub struct Acceptor<S> {
     pub resource: Option<ResourceId>,
     pub stop: watch::Receiver<bool>,
     pub drain: Duration,
+    pub handshakes: Handshakes,
+}
+
+/// Bounds the TLS handshakes of all listeners together.
+#[derive(Clone)]
+pub struct Handshakes(Arc<Semaphore>);
+
+impl Default for Handshakes {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(HANDSHAKES)))
+    }
 }
 
 impl<S: Service> Acceptor<S> {
@@ -86,6 +102,7 @@ impl<S: Service> Acceptor<S> {
     ) -> impl Future<Output = ()> + Send + use<S> {
         let service = self.service.clone();
         let tls = self.tls.clone();
+        let handshakes = self.handshakes.clone();
         let origin = Arc::new(Origin {
             peer,
             tls: tls.is_some(),
@@ -94,7 +111,7 @@ impl<S: Service> Acceptor<S> {
         async move {
             match tls {
                 None => serve(service, origin, stream, watcher).await,
-                Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+                Some(tls) => match tokio::time::timeout(PATIENCE, handshake(tls, stream, &handshakes)).await {
                     Ok(Ok(stream)) => serve(service, origin, stream, watcher).await,
                     Ok(Err(error)) => tracing::debug!(%error, %peer, "TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
@@ -102,6 +119,24 @@ impl<S: Service> Acceptor<S> {
             }
         }
     }
+}
+
+async fn handshake(
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    handshakes: &Handshakes,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    // Whoever connects and says nothing holds nobody up.
+    stream.readable().await?;
+    let mut accept = tls.accept(stream);
+    {
+        let _one_of_few = handshakes.0.acquire().await;
+        // The work is done when the first bytes are answered; the peer's own part may take its time.
+        if let Ok(accepted) = tokio::time::timeout(HANDSHAKE_COUNTS, &mut accept).await {
+            return accepted;
+        }
+    }
+    accept.await
 }
 
 async fn serve<S: Service>(

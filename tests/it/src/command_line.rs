@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 /// The binary built in the same profile as this test.
-fn samband() -> PathBuf {
+pub fn samband() -> PathBuf {
     if let Some(path) = std::env::var_os("SAMBAND_BIN") {
         return path.into();
     }

@@ -553,9 +553,7 @@ async fn a_token_s_end_is_announced() {
     let user = server.user().await;
     let expires = server.now().0 / 1000 + 24 * 3600;
     // 59 s before its end a token is good, and the reader is told at once.
-    server
-        .clock
-        .advance((expires - server.now().0 / 1000 - 58) * 1_000);
+    server.clock.advance((expires - server.now().0 / 1000 - 58) * 1_000);
     let mut stream = Stream::open(&server, &user, "").await;
     let told = stream.next().await.unwrap();
     assert_eq!(told["type"], "Samband.TokenExpiring");
@@ -683,6 +681,76 @@ async fn connected_endpoints_are_a_fact() {
         .await
         .refused(404, "NotFound");
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tail_prints_what_happens_and_says_when_it_lost_the_server() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    struct Tail(Child);
+    impl Drop for Tail {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+    let server = server().await;
+    let (ann, bob) = (server.user().await, server.user().await);
+    let thread = server.thread(&ann, &[]).await;
+    let ca = server.info.ca_file.clone().unwrap();
+    let tail = |arguments: &[&str]| {
+        let mut command = Command::new(crate::command_line::samband());
+        command
+            .args([
+                "tail",
+                "--endpoint",
+                &server.info.endpoint,
+                "--admin-token",
+                &server.info.admin_token,
+            ])
+            .arg("--ca-file")
+            .arg(&ca)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Tail(command.spawn().expect("tail starts"))
+    };
+    let mut position = Stream::as_operator(&server, "").await.position;
+    let id = thread_id(&thread);
+    server.say(&ann, &thread, "first").await;
+    let mut whole = tail(&["--json", "--after", &position]);
+    let mut eyes = tail(&["--thread", &id, "--user", &ann.id, "--after", &position]);
+    let lines = |tail: &mut Tail| BufReader::new(tail.0.stdout.take().unwrap()).lines();
+    let (mut whole_lines, mut eyes_lines) = (lines(&mut whole), lines(&mut eyes));
+    let mut next =
+        |lines: &mut dyn Iterator<Item = std::io::Result<String>>| -> String { lines.next().unwrap().unwrap() };
+    tokio::task::block_in_place(|| {
+        let event: Value = serde_json::from_str(&next(&mut whole_lines)).unwrap();
+        assert_eq!(gist_of(&event), "ChatMessageReceivedInThread first");
+        position = event["position"].as_str().unwrap().to_owned();
+        let line = next(&mut eyes_lines);
+        assert!(
+            line.ends_with(": first") && line.contains(&id) && line.contains(&ann.id),
+            "{line}"
+        );
+    });
+    server.thread(&bob, &[]).await;
+    server.say(&ann, &thread, "second").await;
+    tokio::task::block_in_place(|| {
+        let line = next(&mut eyes_lines);
+        assert!(line.ends_with(": second"), "{line}");
+        let kinds = [next(&mut whole_lines), next(&mut whole_lines)];
+        let kinds = kinds.map(|line| gist_of(&serde_json::from_str(&line).unwrap()));
+        assert_eq!(kinds, ["ChatThreadCreated test", "ChatMessageReceivedInThread second"]);
+    });
+    let mut complaints = BufReader::new(eyes.0.stderr.take().unwrap()).lines();
+    server.stop().await;
+    let complaint = tokio::task::block_in_place(|| next(&mut complaints));
+    assert!(
+        complaint.contains("serverStopping") && complaint.contains("connecting again"),
+        "{complaint}"
+    );
 }
 
 impl Server {

@@ -242,3 +242,67 @@ async fn garbage_frames_end_their_connection_and_nothing_else() {
     assert_eq!(event(&text(&mut good).await.unwrap())["eventId"], 257);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn in_a_large_thread_a_batch_is_one_event_and_typing_is_thinned() {
+    let server = server().await;
+    let (ann, bob) = (server.user().await, server.user().await);
+    let mut others = Vec::new();
+    for _ in 0..259 {
+        others.push(server.user().await);
+    }
+    let thread = server.thread(&ann, &[]).await;
+    let mut anns = connect(&server, &ann, "a").await;
+    let mut bobs = connect(&server, &bob, "b").await;
+    // Bob is the last: in a later piece than the one that is announced to all.
+    let participants: Vec<_> = others
+        .iter()
+        .chain([&bob])
+        .map(|user| crate::harness::participant(&user.id))
+        .collect();
+    let body = json!({ "participants": participants });
+    server
+        .chat(&ann, "POST", &format!("{thread}/participants/:add"), Some(body))
+        .await
+        .expect(201);
+    let message = server.say(&ann, &thread, "welcome").await;
+
+    let added = event(&text(&mut anns).await.unwrap());
+    assert_eq!(added["eventId"], 260);
+    let named: Value = serde_json::from_str(added["participantsAdded"].as_str().unwrap()).unwrap();
+    assert!(
+        named.as_array().unwrap().len() <= 250,
+        "{}",
+        named.as_array().unwrap().len()
+    );
+    assert_eq!(
+        event(&text(&mut anns).await.unwrap())["eventId"],
+        200,
+        "one event for the batch"
+    );
+    let joined = event(&text(&mut bobs).await.unwrap());
+    assert_eq!(joined["eventId"], 260);
+    assert!(joined["participantsAdded"].as_str().unwrap().contains(&bob.id));
+    assert_eq!(event(&text(&mut bobs).await.unwrap())["eventId"], 200);
+
+    // A receipt is told to the message's author alone.
+    let receipt = json!({ "chatMessageId": message });
+    let receipts = format!("{thread}/readReceipts");
+    server.chat(&bob, "POST", &receipts, Some(receipt)).await.expect(200);
+    assert_eq!(event(&text(&mut anns).await.unwrap())["eventId"], 246);
+    // Of those who type twenty a second are told; the clock stands.
+    for user in others.iter().take(30) {
+        let typing = format!("{thread}/typing");
+        server.chat(user, "POST", &typing, Some(json!({}))).await.expect(200);
+    }
+    server.say(&ann, &thread, "end").await;
+    let mut kinds = Vec::new();
+    loop {
+        match event(&text(&mut bobs).await.unwrap())["eventId"].as_i64() {
+            Some(200) => break,
+            other => kinds.push(other),
+        }
+    }
+    assert_eq!(kinds, vec![Some(245); 20]);
+    server.stop().await;
+}

@@ -103,6 +103,7 @@ pub async fn serve(args: FloorServer) -> Result<()> {
     };
     let (stop, stopped) = watch::channel(false);
     let acceptor = |tls| Acceptor {
+        handshakes: Default::default(),
         service: service.clone(),
         tls,
         resource: None,

@@ -1,17 +1,18 @@
 //! The stream as Server-Sent Events (WHATWG HTML §9.2).
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body_util::Either;
-use http_body_util::channel::{Channel, Sender};
 use samband_wire_realtime::open::{ClosingReason, CloudEvent, Control, GapReason};
+
+use tokio::sync::mpsc;
 
 use super::feed::{Feed, Out, Trouble};
 use super::socket::Warning;
+use crate::chunks::Chunks;
 use crate::leash::{Leash, Pull};
 use crate::service::Answer;
 use crate::shared::{Shared, WRITE_PATIENCE};
@@ -58,8 +59,8 @@ impl Lines {
 }
 
 pub fn start(shared: &Arc<Shared>, feed: Feed, leash: Leash) -> Answer {
-    let (sender, channel) = Channel::new(1);
-    let mut answer = Response::new(Either::Right(channel));
+    let (sender, chunks) = Chunks::new();
+    let mut answer = Response::new(Either::Right(chunks));
     let headers = answer.headers_mut();
     let mut put = |name, value| headers.insert(name, HeaderValue::from_static(value));
     put(header::CONTENT_TYPE, "text/event-stream");
@@ -70,10 +71,10 @@ pub fn start(shared: &Arc<Shared>, feed: Feed, leash: Leash) -> Answer {
     answer
 }
 
-async fn run(shared: Arc<Shared>, mut feed: Feed, mut leash: Leash, mut sender: Sender<Bytes, Infallible>) {
+async fn run(shared: Arc<Shared>, mut feed: Feed, mut leash: Leash, sender: mpsc::Sender<Bytes>) {
     let mut lines = Lines(format!("retry: {RETRY_MS}\n"));
     lines.put_position(&feed);
-    if !send(&mut sender, &mut lines, &mut leash).await {
+    if !send(&sender, &mut lines, &mut leash).await {
         return;
     }
     let mut controls = 0;
@@ -89,6 +90,7 @@ async fn run(shared: Arc<Shared>, mut feed: Feed, mut leash: Leash, mut sender: 
                 control(&mut lines, &feed, Control::Closing { reason: closing(pull) });
                 break;
             }
+            () = sender.closed() => return,
             fed = feed.next(&mut lines) => if let Err(trouble) = fed {
                 let last = feed.position().encode();
                 control(&mut lines, &feed, gap(trouble, &last));
@@ -100,17 +102,17 @@ async fn run(shared: Arc<Shared>, mut feed: Feed, mut leash: Leash, mut sender: 
                 lines.put_position(&feed);
             }
         }
-        if !lines.0.is_empty() && !send(&mut sender, &mut lines, &mut leash).await {
+        if !lines.0.is_empty() && !send(&sender, &mut lines, &mut leash).await {
             return;
         }
     }
-    let _ = tokio::time::timeout(WRITE_PATIENCE, sender.send_data(lines.take())).await;
+    let _ = tokio::time::timeout(WRITE_PATIENCE, sender.send(lines.take())).await;
 }
 
 /// False if nobody takes it, or the connection is to end meanwhile.
-async fn send(sender: &mut Sender<Bytes, Infallible>, lines: &mut Lines, leash: &mut Leash) -> bool {
+async fn send(sender: &mpsc::Sender<Bytes>, lines: &mut Lines, leash: &mut Leash) -> bool {
     tokio::select! {
-        sent = tokio::time::timeout(WRITE_PATIENCE, sender.send_data(lines.take())) => matches!(sent, Ok(Ok(()))),
+        sent = tokio::time::timeout(WRITE_PATIENCE, sender.send(lines.take())) => matches!(sent, Ok(Ok(()))),
         _ = leash.pulled() => false,
     }
 }
