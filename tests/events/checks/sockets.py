@@ -172,21 +172,21 @@ def renewal() -> None:
         expect(event["data"].get("messageId") == message, f"it was answered: {event}")
 
 
-@GROUP.check("WebSocket: revocation is told and closes with 1008; so does the end of the user")
+@GROUP.check("WebSocket: revocation is told and closes with 1008, and so does the end of a user")
 def revocation() -> None:
-    bob = User.create("Bob")
-    with WebSocket(bob) as socket, WebSocket(bob) as other:
-        bob.revoke()
-        for one in (socket, other):
-            event = one.next()
-            expect(event and event["type"] == "Samband.Closing", f"came {event}, close code {one.closed}")
+    for end in (User.revoke, User.end):
+        bob = User.create("Bob")
+        with WebSocket(bob) as socket:
+            end(bob)
+            event = socket.next()
+            expect(event and event["type"] == "Samband.Closing", f"came {event}, close code {socket.closed}")
             expect(event["data"] == {"reason": "revoked"}, event["data"])
-            expect(one.next() is None and one.closed == 1008, f"close code {one.closed}")
-    try:
-        with WebSocket(bob):
-            raise AssertionError("it opened with a revoked token")
-    except Refused as error:
-        expect(error.status == 401, error)
+            expect(socket.next() is None and socket.closed == 1008, f"close code {socket.closed}")
+        try:
+            with WebSocket(bob):
+                raise AssertionError("it opened with a token that counts no more")
+        except Refused as error:
+            expect(error.status == 401, error)
 
 
 @GROUP.check("slow readers: told of the gap, closed with 1013; its position goes on where they were")

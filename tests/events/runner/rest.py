@@ -118,6 +118,11 @@ class User:
     def revoke(self) -> None:
         self.server.identities(f"/{quote(self.id, safe='')}/:revokeAccessTokens")
 
+    def end(self) -> None:
+        """Deletes the user."""
+        path = f"/identities/{quote(self.id, safe='')}?{IDENTITY}"
+        self.server.call("DELETE", path, self.server.signed("DELETE", path))
+
     @property
     def bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
