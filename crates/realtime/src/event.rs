@@ -41,8 +41,12 @@ pub enum Membership {
 }
 
 impl Event {
-    /// None for what concerns nobody who is connected: system messages of a thread's beginning.
+    /// None for what concerns nobody who is connected: system messages of a thread's beginning, and
+    /// in a replay that of which nothing is left.
     pub fn of(note: &Arc<Note>) -> Option<Self> {
+        if samband_chat::store::is_gone(note) {
+            return None;
+        }
         let (what, members, audience) = read(note)?;
         Some(Self {
             note: note.clone(),

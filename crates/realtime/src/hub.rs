@@ -384,11 +384,7 @@ impl Task {
                 let Ok(notes) = self.store.read(query).await else { break };
                 let last_chunk = notes.len() < REPAIR_CHUNK;
                 for note in notes {
-                    if samband_chat::store::is_deleted_message(&note) {
-                        self.advance(thread, &note);
-                    } else {
-                        self.hear(&Arc::new(note));
-                    }
+                    self.hear(&Arc::new(note));
                 }
                 if last_chunk {
                     break;

@@ -109,11 +109,15 @@ impl RealTime {
     pub async fn events(&self, parts: &mut Parts, right: Right) -> Answer {
         let outcome = match parts.method {
             Method::GET => open_stream::open(&self.shared, parts, right).await,
-            _ => Err(ApiError::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "MethodNotAllowed",
-                "The event stream is opened with GET.",
-            )),
+            _ => {
+                let message = "The event stream is opened with GET.";
+                let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
+                let mut answer = refuse(&error);
+                answer
+                    .headers_mut()
+                    .insert(header::ALLOW, HeaderValue::from_static("GET"));
+                return answer;
+            }
         };
         outcome.unwrap_or_else(|error| refuse(&error))
     }

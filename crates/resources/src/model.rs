@@ -52,7 +52,7 @@ impl Resource {
     pub fn arm_id(&self) -> String {
         format!(
             "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/samband/providers/\
-             Microsoft.Communication/CommunicationServices/{}",
+             Microsoft.Communication/communicationServices/{}",
             self.name
         )
     }

@@ -12,7 +12,7 @@ from runner.story import KINDS
 GROUP = Group()
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "events.md"
 # All but Samband.TokenExpiring: no token lives for less than an hour.
-CONTROLS = {"Samband.Gap", "Samband.Closing", "Samband.Error"}
+CONTROLS = {"Samband.Connected", "Samband.Gap", "Samband.Closing", "Samband.Error"}
 OPTIONAL = {"createTime", "totalParticipants", "target", "id", "lastPosition"}
 
 

@@ -59,6 +59,16 @@ def same_events() -> None:
         expect(stream.take(6) == socket.take(6), "they differ")
 
 
+@GROUP.check("WebSocket: says its position before the first event, and resumes after that too")
+def beginning() -> None:
+    ann, bob, thread = thread_of_two()
+    with WebSocket(bob) as socket:
+        position = socket.position
+    message = ann.send(thread, "while away")
+    with WebSocket(bob, {"after": position}) as socket:
+        expect(socket.next()["data"]["messageId"] == message, "another event")
+
+
 @GROUP.check("WebSocket: resumes after a position")
 def resuming() -> None:
     ann, bob, thread = thread_of_two()
@@ -67,6 +77,7 @@ def resuming() -> None:
         position = socket.next()["position"]
     missed = [ann.send(thread, text) for text in ("one", "two")]
     with WebSocket(bob, {"after": position}) as socket:
+        expect(socket.position == position, "it does not begin where it was asked to")
         missed.append(ann.send(thread, "three"))
         told = [event["data"]["messageId"] for event in socket.take(3)]
         expect(told == missed, f"told {told}, not {missed}")

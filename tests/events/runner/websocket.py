@@ -46,6 +46,10 @@ class WebSocket:
         self.closed: int | None = None
         self.ignored: set[str] = set()
         self.pongs: list[bytes] = []
+        first = self.any()
+        if first is None or first["type"] != "Samband.Connected":
+            raise AssertionError(f"the first event is {first}")
+        self.position = first["data"]["position"]
 
     def __enter__(self) -> "WebSocket":
         return self

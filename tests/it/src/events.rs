@@ -115,7 +115,11 @@ async fn socket(server: &Server, query: &str, headers: &[(&'static str, &str)]) 
     for (name, value) in headers {
         request.headers_mut().append(*name, value.parse().unwrap());
     }
-    Ok(tokio_tungstenite::client_async(request, stream).await?.0)
+    let mut socket = tokio_tungstenite::client_async(request, stream).await?.0;
+    let first = received(&mut socket).await.expect("where the stream begins");
+    assert_eq!(first["type"], "Samband.Connected");
+    assert!(first["data"]["position"].is_string());
+    Ok(socket)
 }
 
 async fn user_socket(server: &Server, user: &User) -> Socket {
@@ -229,6 +233,16 @@ async fn resuming_misses_nothing_and_repeats_nothing() {
     server.chat(&ann, "PATCH", &path, Some(patch)).await.expect(204);
     let path = format!("{thread}/messages/{gone}");
     server.chat(&ann, "DELETE", &path, None).await.expect(204);
+    // Edited, then deleted: nothing is left of the edit either.
+    let both = server.say(&ann, &thread, "gone too").await;
+    let path = format!("{thread}/messages/{both}");
+    let patch = json!({ "content": "and its edit" });
+    server.chat(&ann, "PATCH", &path, Some(patch)).await.expect(204);
+    server.chat(&ann, "DELETE", &path, None).await.expect(204);
+    // Of a deleted thread there is only that it was deleted.
+    let short = server.thread(&ann, &[&bob]).await;
+    server.say(&ann, &short, "secret").await;
+    server.chat(&ann, "DELETE", &short, None).await.expect(204);
     add(
         &server,
         &ann,
@@ -259,6 +273,8 @@ async fn resuming_misses_nothing_and_repeats_nothing() {
         "ChatMessageReceived present words",
         "ChatMessageEdited present words",
         "ChatMessageDeleted",
+        "ChatMessageDeleted",
+        "ChatThreadWithUserDeleted deletedByUser",
         "ChatParticipantAddedToThreadWithUser One",
         "ChatParticipantAddedToThreadWithUser Two",
         "ChatParticipantAddedToThreadWithUser Three",
@@ -268,6 +284,13 @@ async fn resuming_misses_nothing_and_repeats_nothing() {
     ];
     let mut again = Stream::open(&server, &bob, &format!("?after={cut}")).await;
     assert_eq!(again.gist(whole.len()).await, whole);
+    // A back end gets the same.
+    let mut of_back_end = Stream::as_operator(&server, &format!("?after={cut}")).await;
+    let told = of_back_end.gist(whole.len()).await.join(";");
+    assert!(
+        !told.contains("secret") && !told.contains("edit") && !told.contains("gone"),
+        "{told}"
+    );
     // And what happens from now on follows.
     server.say(&ann, &thread, "live").await;
     assert_eq!(again.gist(1).await, ["ChatMessageReceived live"]);
@@ -723,7 +746,7 @@ async fn tail_prints_what_happens_and_says_when_it_lost_the_server() {
     let mut eyes = tail(&["--thread", &id, "--user", &ann.id, "--after", &position]);
     let lines = |tail: &mut Tail| BufReader::new(tail.0.stdout.take().unwrap()).lines();
     let (mut whole_lines, mut eyes_lines) = (lines(&mut whole), lines(&mut eyes));
-    let mut next =
+    let next =
         |lines: &mut dyn Iterator<Item = std::io::Result<String>>| -> String { lines.next().unwrap().unwrap() };
     tokio::task::block_in_place(|| {
         let event: Value = serde_json::from_str(&next(&mut whole_lines)).unwrap();

@@ -1,6 +1,8 @@
 //! What listeners ask of the store: which threads a user hears, what they missed in one, and what a
 //! reader of the open stream has missed since a position of the log.
 
+use std::collections::HashMap;
+
 use samband_core::{LogPosition, Note, ResourceId, Stamp, ThreadId, UserId};
 use samband_store::{EngineError, Query, sqlite as engine};
 
@@ -32,9 +34,11 @@ pub struct NotesAfter {
 impl Query for NotesAfter {
     type Out = Vec<Note>;
     fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        let mut notes = Vec::new();
-        for note in sqlite::entries_after(db, self.resource, self.thread, self.after, self.limit)? {
-            notes.extend(as_of_today(db, note)?);
+        let mut deleted = Deleted::default();
+        let mut notes = sqlite::entries_after(db, self.resource, self.thread, self.after, self.limit)?;
+        for note in &mut notes {
+            let deleted = deleted.is(db, note)?;
+            as_of_today(db, deleted, note)?;
         }
         Ok(notes)
     }
@@ -103,8 +107,7 @@ impl Query for MissedBy {
     }
 }
 
-/// The notes at given positions, as they would be heard today; those of which nothing is left are
-/// not among them.
+/// The notes at given positions, as they would be heard today.
 pub struct NotesAt {
     pub resource: ResourceId,
     pub missed: Vec<Missed>,
@@ -113,14 +116,17 @@ pub struct NotesAt {
 impl Query for NotesAt {
     type Out = Vec<Note>;
     fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
+        let mut deleted = Deleted::default();
         let mut notes = Vec::new();
         for missed in &self.missed {
             if missed.receipt {
                 if let Some(receipt) = sqlite::receipt_at(db, self.resource, missed.position)? {
                     notes.extend(receipt.note(db, self.resource)?);
                 }
-            } else if let Some(note) = sqlite::entry_at(db, self.resource, missed.position)? {
-                notes.extend(as_of_today(db, note)?);
+            } else if let Some(mut note) = sqlite::entry_at(db, self.resource, missed.position)? {
+                let deleted = deleted.is(db, &note)?;
+                as_of_today(db, deleted, &mut note)?;
+                notes.push(note);
             }
         }
         Ok(notes)
@@ -157,8 +163,11 @@ impl Query for NotesOfResource {
         let read_to = cuts.into_iter().flatten().min();
         let within = |position: LogPosition| read_to.is_none_or(|end| position <= end);
         let mut notes = Vec::with_capacity(entries.len());
-        for note in entries.into_iter().filter(|note| within(note.position)) {
-            notes.extend(as_of_today(db, note)?);
+        let mut deleted = Deleted::default();
+        for mut note in entries.into_iter().filter(|note| within(note.position)) {
+            let deleted = deleted.is(db, &note)?;
+            as_of_today(db, deleted, &mut note)?;
+            notes.push(note);
         }
         for receipt in receipts.into_iter().filter(|receipt| within(receipt.position)) {
             notes.extend(receipt.note(db, self.resource)?);
@@ -168,23 +177,51 @@ impl Query for NotesOfResource {
     }
 }
 
-/// An entry as it would be heard now: an edit with the present text, nothing of what was deleted.
-fn as_of_today(db: &engine::Reader<'_>, mut note: Note) -> Result<Option<Note>, EngineError> {
-    if let Some(about) = note.about {
-        let Some(message) = sqlite::message(db, ThreadId::from_bytes(note.stream.0), about)? else {
-            return Ok(None);
-        };
-        let mut doc: MessageDoc = serde_json::from_slice(&message.doc).unwrap_or_else(|_| MessageDoc::empty());
-        if message.deleted.is_some() {
-            doc = MessageDoc::empty();
-        }
-        let html = message.kind == Kinds::HTML;
-        note.body = document(&ChangedDoc { message: doc, html })?.into();
+/// An entry as it would be heard now: an edit with the present text, nothing of what was deleted. Of
+/// what is gone the note stays, for its place, without its body.
+fn as_of_today(db: &engine::Reader<'_>, thread_deleted: bool, note: &mut Note) -> Result<(), EngineError> {
+    if thread_deleted && note.kind != Kinds::THREAD_DELETED {
+        note.body = GONE.into();
+        return Ok(());
     }
-    Ok(Some(note))
+    let Some(about) = note.about else { return Ok(()) };
+    let message = sqlite::message(db, ThreadId::from_bytes(note.stream.0), about)?;
+    let deletion = note.kind == Kinds::MESSAGE_DELETED;
+    note.body = match message {
+        Some(message) if message.deleted.is_none() || deletion => {
+            let mut doc: MessageDoc = serde_json::from_slice(&message.doc).unwrap_or_else(|_| MessageDoc::empty());
+            if deletion {
+                doc = MessageDoc::empty();
+            }
+            let html = message.kind == Kinds::HTML;
+            document(&ChangedDoc { message: doc, html })?.into()
+        }
+        _ => GONE.into(),
+    };
+    Ok(())
 }
 
-/// Whether a replayed message has been deleted since: there is nothing left of it to hear.
-pub fn is_deleted_message(note: &Note) -> bool {
-    note.seq.is_some() && note.body.as_ref() == b"{}"
+/// What is left of a deleted message's entry, too.
+const GONE: &[u8] = b"{}";
+
+/// Whether nothing is left of what a note was about: it keeps its place, and nobody hears of it.
+pub fn is_gone(note: &Note) -> bool {
+    note.body.as_ref() == GONE
+}
+
+/// Whether threads were deleted, looked up once each.
+#[derive(Default)]
+struct Deleted(HashMap<ThreadId, bool>);
+
+impl Deleted {
+    fn is(&mut self, db: &engine::Reader<'_>, note: &Note) -> Result<bool, EngineError> {
+        let thread = ThreadId::from_bytes(note.stream.0);
+        if let Some(deleted) = self.0.get(&thread) {
+            return Ok(*deleted);
+        }
+        let head = sqlite::head(db, note.resource, thread)?;
+        let deleted = head.is_none_or(|head| head.deleted.is_some());
+        self.0.insert(thread, deleted);
+        Ok(deleted)
+    }
 }

@@ -9,9 +9,7 @@ mod receipts;
 mod sqlite;
 mod threads;
 
-pub use heard::{
-    Memberships, Missed, MissedBy, NotesAfter, NotesAt, NotesOfResource, ResourceNotes, is_deleted_message,
-};
+pub use heard::{Memberships, Missed, MissedBy, NotesAfter, NotesAt, NotesOfResource, ResourceNotes, is_gone};
 pub use members::{AddMembers, Added, RemoveMember};
 pub use messages::{DeleteMessage, SendMessage, UpdateMessage};
 pub use purge::{PurgeChunk, ThreadsDue, ThreadsToPurge};

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use samband_chat::store::{Missed, MissedBy, NotesAt, NotesOfResource, is_deleted_message};
+use samband_chat::store::{Missed, MissedBy, NotesAt, NotesOfResource};
 use samband_core::{LogPosition, Note, ResourceId, UserId};
 use samband_store::StoreError;
 use samband_wire_realtime::open::{CloudEvent, Level, Position};
@@ -64,6 +64,8 @@ pub struct Start {
     pub session: Arc<Session>,
     pub events: mpsc::Receiver<Arc<Event>>,
     pub after: Position,
+    /// The hub tells the session what happens, and the position is no older than that.
+    pub joined: bool,
 }
 
 impl Feed {
@@ -74,6 +76,7 @@ impl Feed {
             session,
             events,
             after,
+            joined,
         } = start;
         let (at, part) = match after.told {
             None => (after.at, None),
@@ -91,8 +94,8 @@ impl Feed {
             events,
             at,
             part,
-            joined: false,
-            behind: true,
+            joined,
+            behind: !joined,
             missed: VecDeque::new(),
         }
     }
@@ -202,8 +205,7 @@ impl Feed {
     fn tell_notes(&mut self, notes: Vec<Note>, out: &mut impl Out) {
         for note in notes {
             let position = note.position;
-            let gone = is_deleted_message(&note);
-            match Event::of(&Arc::new(note)).filter(|_| !gone) {
+            match Event::of(&Arc::new(note)) {
                 Some(event) => self.tell(&event, out),
                 None => self.pass(position),
             }

@@ -51,7 +51,23 @@ pub async fn open(shared: &Arc<Shared>, parts: &mut Parts, right: Right) -> Resu
     });
     let wish = Wish::parse(&query, last_event_id.transpose()?, level)?;
 
-    let log = shared.store.read(LogState).await.map_err(|_| ApiError::unavailable())?;
+    let protocol = match upgrade::is_asked(parts) {
+        true => Protocol::OpenWebSocket,
+        false => Protocol::OpenServerSentEvents,
+    };
+    let (session, events) = Session::new(resource, user, protocol, shared.clock.now());
+    let leash = Leash::new(shared, right, &session);
+    // Who begins now hears from before the log is looked at: nothing falls between.
+    let joined = wish.after.is_none();
+    if joined && !shared.hub.join(&session).await {
+        return Err(ApiError::unavailable());
+    }
+    let left = |error| {
+        shared.hub.leave(&session);
+        error
+    };
+    let log = shared.store.read(LogState).await;
+    let log = log.map_err(|_| left(ApiError::unavailable()))?;
     let after = match wish.after {
         Some(after) => {
             check_position(shared, after, log).await?;
@@ -63,13 +79,8 @@ pub async fn open(shared: &Arc<Shared>, parts: &mut Parts, right: Right) -> Resu
             told: None,
         },
     };
-    let protocol = match upgrade::is_asked(parts) {
-        true => Protocol::OpenWebSocket,
-        false => Protocol::OpenServerSentEvents,
-    };
-    let (session, events) = Session::new(resource, user, protocol, shared.clock.now());
-    let leash = Leash::new(shared, right, &session);
     let start = Start {
+        joined,
         origin: Arc::new(Origin {
             source,
             epoch: log.epoch.0,

@@ -115,6 +115,13 @@ impl Stream {
     /// The code to close with; none if there is nobody to close.
     async fn serve(&mut self, feed: &mut Feed) -> Option<CloseCode> {
         let mut messages = Messages::default();
+        let position = feed.position().encode();
+        self.tell(Control::Connected { position: &position }, &mut messages);
+        match self.send(&mut messages).await {
+            Ok(()) => {}
+            Err(Some(pull)) => return self.end(pull).await,
+            Err(None) => return None,
+        }
         let mut pings = tokio::time::interval_at(now() + PING, PING);
         let silence = sleep_until(now() + SILENCE);
         tokio::pin!(silence);

@@ -7,6 +7,8 @@ use crate::template::{Object, Template};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control<'a> {
+    /// Where the stream begins.
+    Connected { position: &'a str },
     /// Events were or may have been left out.
     Gap {
         reason: GapReason,
@@ -44,7 +46,8 @@ pub enum ClosingReason {
     ServerStopping,
 }
 
-pub const CONTROL_TYPES: [&str; 4] = [
+pub const CONTROL_TYPES: [&str; 5] = [
+    "Samband.Connected",
     "Samband.Gap",
     "Samband.TokenExpiring",
     "Samband.Closing",
@@ -64,6 +67,7 @@ impl Control<'_> {
         object.put("datacontenttype", "application/json");
         let mut data = Object::begin(object.key("data"));
         match *self {
+            Self::Connected { position } => data.put("position", position),
             Self::Gap { reason, last_position } => {
                 data.put("reason", &reason);
                 data.put_some("lastPosition", last_position);
@@ -92,8 +96,9 @@ impl Control<'_> {
     }
 
     fn type_name(&self) -> &'static str {
-        let [gap, expiring, closing, error] = CONTROL_TYPES;
+        let [connected, gap, expiring, closing, error] = CONTROL_TYPES;
         match self {
+            Self::Connected { .. } => connected,
             Self::Gap { .. } => gap,
             Self::TokenExpiring { .. } => expiring,
             Self::Closing { .. } => closing,

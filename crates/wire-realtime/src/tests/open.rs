@@ -247,6 +247,10 @@ fn control_events() {
         assert_eq!(event["time"], "1970-01-01T00:00:00.000Z");
         (event["type"].as_str().unwrap().to_owned(), event["data"].clone())
     };
+    assert_eq!(
+        data(Control::Connected { position: "x" }),
+        ("Samband.Connected".to_owned(), json!({"position": "x"}))
+    );
     let gap = |last_position| Control::Gap {
         reason: GapReason::SlowConsumer,
         last_position,
