@@ -19,7 +19,7 @@ const SAID_MOST: usize = 700;
 /// - Whatever text comes, unsigned, is refused.
 /// - What was granted comes back, at each moment as far as it still holds.
 /// - A signed text that was edited, or that another secret signed, is refused or says the same still.
-/// - Neither signature stands for the other.
+/// - Neither signature stands for the other. A session and a connection have one text each.
 /// - What is signed but not as this release writes it is read as the format says, or refused.
 pub fn check(data: &[u8]) {
     let signer = Signer::new(SECRET);
@@ -53,6 +53,9 @@ pub fn check(data: &[u8]) {
 fn refuses_unsigned(signer: &Signer, data: &[u8]) {
     let sent = text(data);
     let coded = BASE64URL.encode(data);
+    if let Ok(connection) = sent.parse::<ConnectionId>() {
+        assert_eq!(connection.to_string(), sent);
+    }
     let now = Millis(0);
     assert_refused(signer.verify(&Query::parse(&sent), now));
     assert_refused(signer.verify_session(&sent, now));

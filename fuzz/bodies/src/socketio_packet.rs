@@ -88,7 +88,10 @@ fn tells_its_event(packet: &Packet<'_>) {
     assert!(value.is_object(), "{value} is no event");
     match event {
         ClientEvent::Ping => assert_eq!(value["name"], "ping"),
-        ClientEvent::Other(name) => assert_eq!(value["name"], *name),
+        ClientEvent::Other(name) => {
+            assert_eq!(value["name"], *name);
+            assert!(name != "ping" && name != "user.activity");
+        }
         ClientEvent::UserActivity { state } => {
             assert_eq!(value["name"], "user.activity");
             let first = &value["args"][0];
