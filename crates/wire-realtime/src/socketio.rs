@@ -145,14 +145,14 @@ impl<'a> Packet<'a> {
             state: Option<String>,
         }
         let data = self.data.filter(|_| self.kind == Kind::Event)?;
-        let emitted: Emitted<'a> = serde_json::from_str(data).ok()?;
+        let emitted: Emitted<'a> = object(data)?;
         Some(match emitted.name.as_ref() {
             "ping" => ClientEvent::Ping,
             "user.activity" => {
                 // Whatever the arguments are, the name alone asks for an answer.
-                let activities: Option<Vec<Activity>> =
-                    emitted.args.and_then(|args| serde_json::from_str(args.get()).ok());
-                let state = activities.and_then(|list| list.into_iter().next()?.state);
+                let args: Option<Vec<&RawValue>> = emitted.args.and_then(|args| serde_json::from_str(args.get()).ok());
+                let activity = args.and_then(|args| object::<Activity>(args.first()?.get()));
+                let state = activity.and_then(|activity| activity.state);
                 ClientEvent::UserActivity { state }
             }
             _ => ClientEvent::Other(emitted.name),
@@ -161,9 +161,14 @@ impl<'a> Packet<'a> {
 
     /// The client's answer to a pushed request (spec §5).
     pub fn reply(&self) -> Option<Reply> {
-        let data = self.data.filter(|_| self.kind == Kind::Message)?;
-        serde_json::from_str(data).ok()
+        object(self.data.filter(|_| self.kind == Kind::Message)?)
     }
+}
+
+/// Reads an object. serde alone would take an array of the fields' values as well.
+fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+    let is_object = json.trim_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(json).ok()).flatten()
 }
 
 impl fmt::Display for Packet<'_> {
@@ -312,6 +317,19 @@ mod tests {
                 "{packet}"
             );
         }
+    }
+
+    #[test]
+    fn an_array_is_no_event_and_no_reply() {
+        let ping = Packet::parse(r#"5:3+::["ping"]"#).unwrap();
+        assert_eq!(ping.client_event(), None);
+        assert_eq!(ping.acknowledgement().as_deref(), Some(r#"6:::3+["ok"]"#));
+        assert_eq!(Packet::parse("3:::[7,200]").unwrap().reply(), None);
+        let activity = |args: &str| {
+            let text = format!(r#"5:1+::{{"name":"user.activity","args":{args}}}"#);
+            Packet::parse(&text).unwrap().client_event() == Some(ClientEvent::UserActivity { state: None })
+        };
+        assert!(activity(r#"[["active"]]"#) && activity(r#"["active"]"#));
     }
 
     #[test]
