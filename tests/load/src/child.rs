@@ -62,6 +62,13 @@ impl Child {
         Ok(self.process.try_wait()?)
     }
 
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill().context("killing a child")?;
+        self.process.wait()?;
+        Ok(())
+    }
+
     /// Tells it to end and waits; kills it if it does not.
     pub fn stop(&mut self) {
         let pid = Pid::from_raw(self.process.id() as i32);
@@ -114,14 +121,29 @@ impl Server {
     }
 
     pub async fn on(bench: &Bench, data: &Path) -> Result<Self> {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::listening(bench, data, any, any).await
+    }
+
+    /// Kills the server, and starts it again on the same data and the same ports.
+    pub async fn crash(&mut self, bench: &Bench) -> Result<()> {
+        self.child.kill()?;
+        let (tls, plain) = (self.tls.address, self.plain.address);
+        let again = Self::listening(bench, &self.data, tls, plain).await?;
+        self.child = again.child;
+        self.info = again.info;
+        Ok(())
+    }
+
+    async fn listening(bench: &Bench, data: &Path, tls: SocketAddr, plain: SocketAddr) -> Result<Self> {
         let file = data.join("server.json");
         let _ = std::fs::remove_file(&file);
         std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
         let log = data.join("load.log");
-        let any = "127.0.0.1:0";
         let mut command = Command::new(&bench.samband);
         command
-            .args(["dev", "--listen", any, "--http-listen", any, "--data"])
+            .args(["dev", "--listen", &tls.to_string()])
+            .args(["--http-listen", &plain.to_string(), "--data"])
             .arg(data)
             .stdout(Stdio::null())
             .stderr(File::create(&log)?);
