@@ -67,9 +67,10 @@ impl Sockets {
 
 async fn serve(sockets: Arc<Sockets>, upgrade: OnUpgrade) {
     let Ok(upgraded) = upgrade.await else { return };
+    // The buffers of the server's own.
     let config = WebSocketConfig::default()
-        .read_buffer_size(4 * 1024)
-        .write_buffer_size(8 * 1024);
+        .read_buffer_size(1024)
+        .write_buffer_size(16 * 1024);
     let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let mut texts = sockets.enter();
     // Tells the client that it will hear.

@@ -1,4 +1,5 @@
-//! What a connected client costs in memory while it hears nothing.
+//! What a connected client costs in memory while it hears nothing: fresh, and after it has heard a
+//! message, for buffers that have grown may stay.
 
 use std::time::Duration;
 
@@ -7,10 +8,8 @@ use anyhow::Result;
 use super::{Kind, Stage};
 use crate::bench::Bench;
 use crate::child::{Child, Floor};
-use crate::crowd::{Crowd, Manner};
-use crate::http::Target;
+use crate::crowd::Crowd;
 use crate::report::Report;
-use crate::world::User;
 use crate::{machine, progress};
 
 pub async fn idle(bench: &Bench, report: &mut Report) -> Result<()> {
@@ -20,33 +19,34 @@ pub async fn idle(bench: &Bench, report: &mut Report) -> Result<()> {
         let stage = Stage::set(bench, report, &[size]).await?;
         let aim = if kind.tls() { 45.0 } else { 20.0 };
         let (target, manner) = (kind.target(&stage.server), kind.manner(bench));
-        let server = connected(bench, kind, &stage.server.child, target, manner, stage.users(size)?).await?;
+        let child = &stage.server.child;
+        let before = settled(bench, child).await?;
+        let crowd = Crowd::connect(target, manner, stage.users(size)?).await?;
+        let fresh = grown(bench, kind, child, before, &crowd).await?;
+        stage.post(bench, target, &crowd, 0, 0).await?.send_to_all().await?;
+        let warm = grown(bench, kind, child, before, &crowd).await?;
+        crowd.leave().await;
+
         let floor = Floor::start(bench, 0)?;
-        let (target, manner) = (kind.floor_target(&floor), kind.floor_manner());
-        let floor = connected(bench, kind, &floor.child, target, manner, stage.users(size)?).await?;
-        let name = kind.name();
-        report.figure(&format!("{size} idle clients, {name}: each"), server, "KiB", Some(aim));
-        report.figure(&format!("{size} idle clients, {name}: floor"), floor, "KiB", None);
+        let before = settled(bench, &floor.child).await?;
+        let crowd = Crowd::connect(kind.floor_target(&floor), kind.floor_manner(), stage.users(size)?).await?;
+        let floor = grown(bench, kind, &floor.child, before, &crowd).await?;
+        crowd.leave().await;
+
+        let name = format!("{size} idle clients, {}", kind.name());
+        report.figure(&format!("{name}: each"), fresh, "KiB", Some(aim));
+        report.figure(&format!("{name}: after a message"), warm, "KiB", Some(aim));
+        report.figure(&format!("{name}: floor"), floor, "KiB", None);
     }
     Ok(())
 }
 
-/// Resident memory by which the server grows, for each client.
-async fn connected(
-    bench: &Bench,
-    kind: Kind,
-    server: &Child,
-    target: &Target,
-    manner: Manner,
-    users: &[User],
-) -> Result<f64> {
-    let before = settled(bench, server).await?;
-    let crowd = Crowd::connect(target, manner, users).await?;
-    progress::say(&format!("idle, {}: {} clients settle", kind.name(), users.len()));
+/// Resident memory by which a server has grown, for each client, in KiB.
+async fn grown(bench: &Bench, kind: Kind, server: &Child, before: u64, crowd: &Crowd) -> Result<f64> {
+    progress::say(&format!("idle, {}: {} clients settle", kind.name(), crowd.size));
     let after = settled(bench, server).await?;
     crowd.board.check()?;
-    crowd.leave().await;
-    Ok(after.saturating_sub(before) as f64 / 1024.0 / users.len() as f64)
+    Ok(after.saturating_sub(before) as f64 / 1024.0 / crowd.size as f64)
 }
 
 /// Once the server has given back what it does not need: the allocator does so with a delay.

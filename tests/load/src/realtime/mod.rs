@@ -37,7 +37,7 @@ impl Stage {
     pub async fn set(bench: &Bench, report: &mut Report, sizes: &[usize]) -> Result<Self> {
         let most = sizes.iter().copied().max().unwrap_or(0);
         allow_files(most as u64 + OTHER_FILES)?;
-        let server = Server::fresh(bench).await?;
+        let server = Server::for_crowds(bench).await?;
         let world = World::crowd(&server, sizes).await?;
         let protocols = protocols(bench, report, &server, &world).await?;
         Ok(Self {
