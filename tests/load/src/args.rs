@@ -140,8 +140,9 @@ impl Options {
         windows.retain(|window| (1..=64).contains(window));
         windows
     }
+    /// For each protocol.
     pub fn soaked(&self) -> Duration {
-        let default = if self.short { 10.0 } else { 600.0 };
+        let default = if self.short { 5.0 } else { 600.0 };
         Duration::from_secs_f64(self.seconds.unwrap_or(default).clamp(1.0, 86_400.0))
     }
     pub fn limit(&self) -> Duration {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Kind, Stage};
+use crate::args::Options;
 use crate::bench::{Bench, Compared};
 use crate::child::{Child, Floor};
 use crate::crowd::connect::Protocol;
@@ -112,7 +113,7 @@ async fn runs(bench: &Bench, name: &str, crowd: &Crowd, server: &Child, mut post
     }
     // Lanes come back in any order; one sender is enough here.
     let post = posts.first_mut().ok_or_else(|| anyhow::anyhow!("no sender"))?;
-    let (every, count) = paces(crowd.size, options.measured());
+    let (every, count) = paces(options, crowd.size);
     progress::say(&format!("{name}, {} members, {count} messages paced", crowd.size));
     post.send_to_all().await?;
     let paced = pace(crowd, server, post, every, count).await?;
@@ -120,15 +121,15 @@ async fn runs(bench: &Bench, name: &str, crowd: &Crowd, server: &Child, mut post
 }
 
 /// How often, and how many: what leaves most of the server's core idle.
-fn paces(members: usize, measured: Duration) -> (Duration, u64) {
+fn paces(options: &Options, members: usize) -> (Duration, u64) {
     let a_second = match members {
         0..=100 => 20,
         101..=1_000 => 5,
         _ => 1,
     };
-    let count = (measured.as_secs_f64() * 5.0 * f64::from(a_second)) as u64;
-    let least = if measured < Duration::from_secs(1) { 5 } else { 20 };
-    (Duration::from_secs(1) / a_second, count.max(least))
+    let count = (options.measured().as_secs_f64() * 5.0 * f64::from(a_second)) as u64;
+    let count = if options.short { 3 } else { count.max(20) };
+    (Duration::from_secs(1) / a_second, count)
 }
 
 fn rows(bench: &Bench, report: &mut Report, kind: Kind, members: usize, server: Runs, floor: Runs) -> Result<()> {

@@ -51,7 +51,7 @@ async fn grown(bench: &Bench, kind: Kind, server: &Child, before: u64, crowd: &C
 
 /// Once the server has given back what it does not need: the allocator does so with a delay.
 async fn settled(bench: &Bench, server: &Child) -> Result<u64> {
-    let settle = if bench.options.short { 500 } else { 5_000 };
+    let settle = if bench.options.short { 200 } else { 5_000 };
     tokio::time::sleep(Duration::from_millis(settle)).await;
     machine::resident(server.id())
 }

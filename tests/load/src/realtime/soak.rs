@@ -88,8 +88,11 @@ fn tell(report: &mut Report, name: &str, size: usize, sent: u64, sample: &Sample
     let mb = |bytes: u64| bytes as f64 / 1e6;
     let (last, most) = (memory.last().copied(), memory.iter().copied().max());
     // After a minute all is in place; a short run has only its beginning.
-    let minute = memory.get(60).or(memory.first()).copied();
-    for (what, bytes) in [("after a minute", minute), ("at the end", last), ("at most", most)] {
+    let settled = match memory.get(60) {
+        Some(bytes) => ("after a minute", Some(*bytes)),
+        None => ("at the beginning", memory.first().copied()),
+    };
+    for (what, bytes) in [settled, ("at the end", last), ("at most", most)] {
         report.megabytes(&format!("{name}: resident {what}"), mb(bytes.unwrap_or(0)), None);
     }
     report.note(format!(
