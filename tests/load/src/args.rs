@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::crowd::connect::Protocol;
+use crate::wire;
 
 /// Load on a samband server that it starts itself, on one core, driven from another.
 #[derive(Parser)]
@@ -47,6 +50,24 @@ pub struct Options {
     /// Concurrent clients of the `sends` scenario
     #[arg(long, global = true, value_name = "N", value_delimiter = ',')]
     pub clients: Option<Vec<usize>>,
+    /// Members of the threads of `fanout`; the largest is the crowd of the other real-time scenarios
+    #[arg(long, global = true, value_name = "N", value_delimiter = ',')]
+    pub members: Option<Vec<usize>>,
+    /// What connected clients speak [default: signalling,open]
+    #[arg(long, global = true, value_name = "PROTOCOL", value_enum, value_delimiter = ',')]
+    pub over: Option<Vec<Protocol>>,
+    /// Real-time scenarios on one listener alone
+    #[arg(long, global = true, value_name = "LISTENER", value_enum)]
+    pub listener: Option<Listener>,
+    /// Messages on their way at the same time in `fanout` [default: 1,4]
+    #[arg(long, global = true, value_name = "N", value_delimiter = ',')]
+    pub window: Option<Vec<usize>>,
+    /// Bytes of a message's text in the real-time scenarios
+    #[arg(long, global = true, value_name = "N", default_value_t = wire::MESSAGE_BYTES)]
+    pub bytes: usize,
+    /// Signalling clients ping after each reply, as the SDKs do
+    #[arg(long, global = true)]
+    pub pings: bool,
     /// A data directory that is prepared for `threads` once and kept
     #[arg(long = "keep", global = true, value_name = "DIR")]
     pub keep: Option<PathBuf>,
@@ -95,14 +116,50 @@ impl Options {
         clients.retain(|count| (1..=4_096).contains(count));
         clients
     }
+    pub fn members(&self) -> Vec<usize> {
+        let default = if self.short {
+            vec![10, 200]
+        } else {
+            vec![10, 100, 1_000, 10_000]
+        };
+        let mut members = self.members.clone().unwrap_or(default);
+        members.retain(|count| (1..=50_000).contains(count));
+        members
+    }
+    /// Clients of the real-time scenarios that do not vary them.
+    pub fn crowd(&self) -> usize {
+        let named = self.members.iter().flatten().copied().max();
+        named.unwrap_or(if self.short { 500 } else { 10_000 }).clamp(1, 50_000)
+    }
+    pub fn listeners(&self) -> Vec<Listener> {
+        self.listener
+            .map_or(vec![Listener::Plain, Listener::Tls], |one| vec![one])
+    }
+    pub fn windows(&self) -> Vec<usize> {
+        let mut windows = self.window.clone().unwrap_or_else(|| vec![1, 4]);
+        windows.retain(|window| (1..=64).contains(window));
+        windows
+    }
+    /// For each protocol.
+    pub fn soaked(&self) -> Duration {
+        let default = if self.short { 5.0 } else { 600.0 };
+        Duration::from_secs_f64(self.seconds.unwrap_or(default).clamp(1.0, 86_400.0))
+    }
     pub fn limit(&self) -> Duration {
         let default = match (self.short, self.full) {
-            (true, _) => 120,
-            (_, true) => 3_600,
-            _ => 1_200,
+            (true, _) => 300,
+            (_, true) => 7_200,
+            _ => 3_600,
         };
         Duration::from_secs(self.limit_seconds.unwrap_or(default))
     }
+}
+
+/// Which of the server's listeners clients use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listener {
+    Plain,
+    Tls,
 }
 
 #[derive(Subcommand)]
@@ -125,6 +182,18 @@ pub enum Command {
     Memory,
     /// Where the time of a send goes
     Budget,
+    /// Messages to threads whose members are all connected
+    Fanout,
+    /// Memory of connected clients who hear nothing
+    Idle,
+    /// Clients who connect
+    Connects,
+    /// From a kill of the server until all its clients are whole again
+    Restart,
+    /// Connected clients, held for ten minutes with messages flowing
+    Soak,
+    /// A thread of 100,000 members
+    Large,
     /// Prepare the data directory of `--keep`
     Prepare,
     /// The floor: the server's own stack with an echo in it (started by this tool)

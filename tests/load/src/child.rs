@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,6 +23,8 @@ use crate::http::Target;
 use crate::machine;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// A free port of loopback.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A process that is ended, in order if it can be, when this goes out of scope.
 pub struct Child {
@@ -60,6 +62,13 @@ impl Child {
     /// Whether it has ended by itself.
     fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
         Ok(self.process.try_wait()?)
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill().context("killing a child")?;
+        self.process.wait()?;
+        Ok(())
     }
 
     /// Tells it to end and waits; kills it if it does not.
@@ -106,23 +115,54 @@ pub struct Server {
 impl Server {
     /// On a new data directory that goes with it.
     pub async fn fresh(bench: &Bench) -> Result<Self> {
+        Self::fresh_with(bench, &[]).await
+    }
+
+    /// The same, for clients who all connect at once: what it costs is measured, not how they are held back.
+    pub async fn for_crowds(bench: &Bench) -> Result<Self> {
+        Self::fresh_with(bench, &[("SAMBAND__REALTIME__CONNECTS_PER_SECOND", "0")]).await
+    }
+
+    async fn fresh_with(bench: &Bench, settings: &[(&str, &str)]) -> Result<Self> {
         let temporary = bench.directory()?;
         let data = temporary.path().join("data");
-        let mut server = Self::on(bench, &data).await?;
+        let mut server = Self::listening(bench, &data, ANY, ANY, settings).await?;
         server._temporary = Some(temporary);
         Ok(server)
     }
 
     pub async fn on(bench: &Bench, data: &Path) -> Result<Self> {
+        Self::listening(bench, data, ANY, ANY, &[]).await
+    }
+
+    /// Kills the server, and starts it again on the same data and the same ports, with no other settings
+    /// than it has by itself.
+    pub async fn crash(&mut self, bench: &Bench) -> Result<()> {
+        self.child.kill()?;
+        let (tls, plain) = (self.tls.address, self.plain.address);
+        let again = Self::listening(bench, &self.data, tls, plain, &[]).await?;
+        self.child = again.child;
+        self.info = again.info;
+        Ok(())
+    }
+
+    async fn listening(
+        bench: &Bench,
+        data: &Path,
+        tls: SocketAddr,
+        plain: SocketAddr,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let file = data.join("server.json");
         let _ = std::fs::remove_file(&file);
         std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
         let log = data.join("load.log");
-        let any = "127.0.0.1:0";
         let mut command = Command::new(&bench.samband);
         command
-            .args(["dev", "--listen", any, "--http-listen", any, "--data"])
+            .args(["dev", "--listen", &tls.to_string()])
+            .args(["--http-listen", &plain.to_string(), "--data"])
             .arg(data)
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?);
         let mut child = Child::spawn(command, bench.cores.server)?;

@@ -128,8 +128,8 @@ async fn client(mut connection: Connection, script: Script, state: Rc<State>) {
     }
 }
 
-fn percentile(sorted: &[u64], part: f64) -> Duration {
-    let at = ((sorted.len() as f64 * part).ceil() as usize).clamp(1, sorted.len()) - 1;
+pub fn percentile(sorted: &[u64], part: f64) -> Duration {
+    let at = ((sorted.len() as f64 * part).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
     Duration::from_nanos(sorted.get(at).copied().unwrap_or(0))
 }
 
@@ -211,5 +211,6 @@ mod tests {
         assert_eq!(percentile(&sorted, 0.5), Duration::from_nanos(50));
         assert_eq!(percentile(&sorted, 0.99), Duration::from_nanos(99));
         assert_eq!(percentile(&[7], 0.5), Duration::from_nanos(7));
+        assert_eq!(percentile(&[], 0.5), Duration::ZERO);
     }
 }

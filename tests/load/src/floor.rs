@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, UPGRADE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -22,10 +22,15 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::args::FloorServer;
 use crate::child::FloorInfo;
+use crate::floor_sockets::Sockets;
 
 struct Echo {
     page: Bytes,
+    sockets: Arc<Sockets>,
 }
+
+/// The query of a send that goes to all sockets: as so many bytes.
+pub const DELIVERY: &str = "delivery=";
 
 /// A send's body, or a user's.
 #[derive(Deserialize)]
@@ -42,15 +47,25 @@ impl Service for Echo {
     type Body = Full<Bytes>;
 
     async fn answer(self: Arc<Self>, _: Arc<Origin>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() == Method::GET && request.headers().contains_key(UPGRADE) {
+            return self.sockets.upgrade(request);
+        }
         if request.method() == Method::GET {
             return answer(StatusCode::OK, self.page.clone());
         }
+        let delivery: Option<usize> = request
+            .uri()
+            .query()
+            .and_then(|query| query.strip_prefix(DELIVERY)?.parse().ok());
         let Ok(body) = request.into_body().collect().await else {
             return answer(StatusCode::BAD_REQUEST, Bytes::new());
         };
         let Ok(body) = serde_json::from_slice::<Body>(&body.to_bytes()) else {
             return answer(StatusCode::BAD_REQUEST, Bytes::new());
         };
+        if let (Some(bytes), Some(content)) = (delivery, &body.content) {
+            self.sockets.tell(content, bytes);
+        }
         let id = body
             .content
             .as_deref()
@@ -86,6 +101,7 @@ pub async fn serve(args: FloorServer) -> Result<()> {
     samband_server::meter::install();
     let service = Arc::new(Echo {
         page: vec![b'x'; args.page_bytes].into(),
+        sockets: Arc::default(),
     });
     let listen = || TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)));
     let (plain, tls) = (listen().await?, listen().await?);

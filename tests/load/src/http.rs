@@ -1,17 +1,21 @@
 //! An HTTP/1.1 client that does next to nothing: ready-made bytes go out, of the answer only the
 //! status and the length are read.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as Waking, Poll};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -35,6 +39,8 @@ impl Target {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Each client stands for a machine of its own: none knows another's session.
+        config.resumption = Resumption::disabled();
         Ok(Self {
             address,
             tls: Some(Arc::new(config)),
@@ -42,8 +48,19 @@ impl Target {
     }
 
     pub async fn connect(&self) -> Result<Connection> {
+        self.connect_from(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// From an address of the loopback net: one address alone has too few ports for many clients.
+    pub async fn connect_from(&self, source: Ipv4Addr) -> Result<Connection> {
         let connecting = || format!("connecting to {}", self.address);
-        let stream = TcpStream::connect(self.address).await.with_context(connecting)?;
+        let socket = TcpSocket::new_v4()?;
+        if source != Ipv4Addr::LOCALHOST {
+            socket
+                .bind(SocketAddr::new(IpAddr::V4(source), 0))
+                .with_context(connecting)?;
+        }
+        let stream = socket.connect(self.address).await.with_context(connecting)?;
         stream.set_nodelay(true)?;
         let stream = match &self.tls {
             None => Stream::Plain(stream),
@@ -62,9 +79,54 @@ impl Target {
     }
 }
 
-enum Stream {
+/// What both kinds of target give.
+pub enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Waking<'_>, to: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, to),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, to),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Waking<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+        }
+    }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Waking<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+        }
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Waking<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+        }
+    }
+}
+
+/// What a request for a stream brought.
+pub enum Opened {
+    /// The stream, and what of it came with the head.
+    Stream(Stream, Vec<u8>),
+    Refused(Refusal),
+}
+
+/// An answer that is not the wanted one.
+pub struct Refusal {
+    pub status: u16,
+    pub retry_after: Option<Duration>,
+    pub body: String,
 }
 
 pub struct Connection {
@@ -99,75 +161,131 @@ impl Connection {
             .map_or_else(|| text.to_string(), |(_, body)| body.to_owned())
     }
 
-    async fn send(&mut self, request: &[u8]) -> Result<()> {
-        match &mut self.stream {
-            Stream::Plain(stream) => stream.write_all(request).await?,
-            Stream::Tls(stream) => {
-                stream.write_all(request).await?;
-                stream.flush().await?;
-            }
+    /// As [`fetch`](Self::fetch), where a refusal is one of the answers to expect.
+    pub async fn ask(&mut self, request: &[u8]) -> Result<Result<Vec<u8>, Refusal>> {
+        self.send(request).await?;
+        let (status, body) = self.receive().await?;
+        if (200..300).contains(&status) {
+            return Ok(Ok(self.buffer.get(body).unwrap_or_default().to_vec()));
         }
+        Ok(Err(self.refusal()?))
+    }
+
+    /// Asks for something after whose head the connection is the caller's: an upgrade, a stream of events.
+    pub async fn open(mut self, request: &[u8]) -> Result<Opened> {
+        self.send(request).await?;
+        self.buffer.clear();
+        let head = loop {
+            if let Some(head) = head(&self.buffer)? {
+                break head;
+            }
+            self.buffer.reserve(1024);
+            self.read().await?;
+        };
+        let stream = head.status == 101 || (head.status == 200 && head.length.is_none());
+        if stream {
+            let rest = self.buffer.split_off(head.end);
+            return Ok(Opened::Stream(self.stream, rest));
+        }
+        self.complete(&head).await?;
+        Ok(Opened::Refused(self.refusal()?))
+    }
+
+    fn refusal(&self) -> Result<Refusal> {
+        let head = head(&self.buffer)?.context("an answer without a head")?;
+        Ok(Refusal {
+            status: head.status,
+            retry_after: head.retry_after.map(Duration::from_secs),
+            body: self.last(),
+        })
+    }
+
+    async fn send(&mut self, request: &[u8]) -> Result<()> {
+        self.stream.write_all(request).await?;
+        self.stream.flush().await?;
         Ok(())
     }
 
     async fn receive(&mut self) -> Result<(u16, Range<usize>)> {
         self.buffer.clear();
         loop {
-            if let Some((status, body)) = head(&self.buffer)? {
-                while self.buffer.len() < body.end {
-                    self.buffer.reserve(body.end - self.buffer.len());
-                    self.read().await?;
-                }
-                return Ok((status, body));
+            if let Some(head) = head(&self.buffer)? {
+                return Ok((head.status, self.complete(&head).await?));
             }
             self.buffer.reserve(4 * 1024);
             self.read().await?;
         }
     }
 
-    async fn read(&mut self) -> Result<()> {
-        let read = match &mut self.stream {
-            Stream::Plain(stream) => stream.read_buf(&mut self.buffer).await?,
-            Stream::Tls(stream) => stream.read_buf(&mut self.buffer).await?,
+    /// Reads the rest of an answer: the place of its body.
+    async fn complete(&mut self, head: &Head) -> Result<Range<usize>> {
+        let length = match head.length {
+            Some(length) => length,
+            None if head.status == 204 => 0,
+            None => bail!("an answer of status {} has no length", head.status),
         };
+        let end = head.end + length;
+        while self.buffer.len() < end {
+            self.buffer.reserve(end - self.buffer.len());
+            self.read().await?;
+        }
+        Ok(head.end..end)
+    }
+
+    async fn read(&mut self) -> Result<()> {
+        let read = self.stream.read_buf(&mut self.buffer).await?;
         ensure!(read > 0, "the server closed the connection");
         Ok(())
     }
 }
 
-/// Status and place of the body, once the head is there.
-fn head(buffer: &[u8]) -> Result<Option<(u16, Range<usize>)>> {
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    status: u16,
+    length: Option<usize>,
+    retry_after: Option<u64>,
+    /// Where the body begins.
+    end: usize,
+}
+
+/// The head of an answer, once it is there.
+fn head(buffer: &[u8]) -> Result<Option<Head>> {
     let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };
-    let (head, start) = (buffer.get(..end).unwrap_or_default(), end + 4);
-    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.trim().parse::<usize>().ok();
-    let status = head.get(9..12).and_then(number).context("the answer is not HTTP")?;
-    let mut length = None;
-    for line in head.split(|byte| *byte == b'\n') {
-        const LENGTH: &[u8] = b"content-length:";
-        if let Some((name, value)) = line.split_at_checked(LENGTH.len())
-            && name.eq_ignore_ascii_case(LENGTH)
-        {
-            length = number(value);
-        }
-    }
-    match length {
-        Some(length) => Ok(Some((status as u16, start..start + length))),
-        None if status == 204 => Ok(Some((204, start..start))),
-        None => bail!("an answer of status {status} has no length"),
-    }
+    let text = buffer.get(..end).unwrap_or_default();
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.trim().parse::<u64>().ok();
+    let status = text.get(9..12).and_then(number).context("the answer is not HTTP")?;
+    let field = |name: &[u8]| {
+        let mut lines = text.split(|byte| *byte == b'\n');
+        lines.find_map(|line| {
+            let (start, value) = line.split_at_checked(name.len())?;
+            start.eq_ignore_ascii_case(name).then_some(number(value)?)
+        })
+    };
+    Ok(Some(Head {
+        status: status as u16,
+        length: field(b"content-length:").map(|length| length as usize),
+        retry_after: if status < 400 { None } else { field(b"retry-after:") },
+        end: end + 4,
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::head;
+    use super::{Head, head};
 
     #[test]
     fn reads_status_and_length() {
-        let answer = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nx: y\r\n\r\n{}";
-        assert_eq!(head(answer).unwrap(), Some((201, answer.len() - 2..answer.len())));
+        let answer = b"HTTP/1.1 503 No\r\nContent-Length: 2\r\nretry-after: 7\r\nx: y\r\n\r\n{}";
+        let expected = Head {
+            status: 503,
+            length: Some(2),
+            retry_after: Some(7),
+            end: answer.len() - 2,
+        };
+        assert_eq!(head(answer).unwrap(), Some(expected));
         assert_eq!(head(b"HTTP/1.1 201 Cre").unwrap(), None);
-        assert!(head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        assert_eq!(head(b"HTTP/1.1 200 OK\r\n\r\n").unwrap().unwrap().length, None);
     }
 }

@@ -1,15 +1,18 @@
-//! The load tool: how many sends, pages and users a core of the server gives, beside the floor that
-//! the same stack reaches without doing anything.
+//! The load tool: how many sends, pages, users and deliveries a core of the server gives, beside the
+//! floor that the same stack reaches without doing anything.
 
 mod args;
 mod bench;
 mod budget;
 mod child;
+mod crowd;
 mod drive;
 mod floor;
+mod floor_sockets;
 mod http;
 mod machine;
 mod progress;
+mod realtime;
 mod report;
 mod scenarios;
 mod store_floor;
@@ -53,7 +56,9 @@ fn run(cli: Cli) -> Result<()> {
             let bench = Bench::new(cli.options)?;
             bench.cores.pin_self()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let report = runtime.block_on(until_told(&bench, &command))?;
+            // Connected clients share what they know without locks: they never leave this thread.
+            let tasks = tokio::task::LocalSet::new();
+            let report = runtime.block_on(tasks.run_until(until_told(&bench, &command)))?;
             progress::clear();
             print!("{}", report.text());
             if let Some(file) = &bench.options.json {
@@ -107,6 +112,24 @@ async fn dispatch(bench: &Bench, command: &Command) -> Result<Report> {
     }
     if all || matches!(command, Command::Budget | Command::StoreFloor(_)) {
         budget::budget(bench, &mut report).await?;
+    }
+    if all || matches!(command, Command::Fanout) {
+        realtime::fanout::fanout(bench, &mut report).await?;
+    }
+    if all || matches!(command, Command::Idle) {
+        realtime::idle::idle(bench, &mut report).await?;
+    }
+    if all || matches!(command, Command::Connects) {
+        realtime::connects::connects(bench, &mut report).await?;
+    }
+    if all || matches!(command, Command::Restart) {
+        realtime::restart::restart(bench, &mut report).await?;
+    }
+    if all || matches!(command, Command::Large) {
+        realtime::large::large(bench, &mut report).await?;
+    }
+    if all || matches!(command, Command::Soak) {
+        realtime::soak::soak(bench, &mut report).await?;
     }
     if matches!(command, Command::Prepare) {
         scenarios::prepare(bench, &mut report).await?;

@@ -159,6 +159,16 @@ struct Memory {
     aim: Option<f64>,
 }
 
+/// A figure of its own, and what it should at most be.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Figure {
+    what: String,
+    value: f64,
+    unit: &'static str,
+    at_most: Option<f64>,
+}
+
 #[derive(Debug, Serialize)]
 pub struct Report {
     machine: String,
@@ -166,6 +176,7 @@ pub struct Report {
     rows: Vec<Row>,
     moments: Vec<Moment>,
     memory: Vec<Memory>,
+    figures: Vec<Figure>,
     budget: Vec<Part>,
     notes: Vec<String>,
 }
@@ -187,6 +198,7 @@ impl Report {
             rows: Vec::new(),
             moments: Vec::new(),
             memory: Vec::new(),
+            figures: Vec::new(),
             budget: Vec::new(),
             notes: Vec::new(),
         }
@@ -202,11 +214,26 @@ impl Report {
         let what = what.to_owned();
         self.memory.push(Memory { what, megabytes, aim });
     }
+    pub fn figure(&mut self, what: &str, value: f64, unit: &'static str, at_most: Option<f64>) {
+        let what = what.to_owned();
+        self.figures.push(Figure {
+            what,
+            value,
+            unit,
+            at_most,
+        });
+    }
     pub fn part(&mut self, part: Part) {
         self.budget.push(part);
     }
     pub fn note(&mut self, note: String) {
         self.notes.push(note);
+    }
+    /// A note that several measurements would write.
+    pub fn note_once(&mut self, note: &str) {
+        if !self.notes.iter().any(|noted| noted == note) {
+            self.notes.push(note.to_owned());
+        }
     }
 
     pub fn text(&self) -> String {
@@ -256,7 +283,7 @@ impl Report {
             }));
             text += &format!("\n{}", table(&lines));
         }
-        if !self.moments.is_empty() || !self.memory.is_empty() {
+        if !self.moments.is_empty() || !self.memory.is_empty() || !self.figures.is_empty() {
             let mut lines = Vec::new();
             let reached = |reached: bool| if reached { "reached" } else { "missed" };
             lines.extend(self.moments.iter().map(|moment| {
@@ -283,6 +310,17 @@ impl Report {
                     .map(|aim| format!("{} {aim:.0} MB", reached(memory.megabytes <= aim)));
                 let amount = format!("{:.1} MB", memory.megabytes);
                 vec![memory.what.clone(), amount, String::new(), verdict.unwrap_or_default()]
+            }));
+            lines.extend(self.figures.iter().map(|figure| {
+                let Figure {
+                    what,
+                    value,
+                    unit,
+                    at_most,
+                } = figure;
+                let verdict = at_most.map(|aim| format!("{} {aim} {unit}", reached(*value <= aim)));
+                let amount = format!("{value:.1} {unit}");
+                vec![what.clone(), amount, String::new(), verdict.unwrap_or_default()]
             }));
             text += &format!("\n{}", table(&lines));
         }

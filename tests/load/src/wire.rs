@@ -9,6 +9,9 @@ use samband_core::{Clock, SystemClock};
 use samband_wire_core::signature;
 use sha2::{Digest, Sha256};
 
+use crate::crowd::board::{DIGITS, MARK};
+use crate::floor;
+
 /// Bytes of a message's text.
 pub const MESSAGE_BYTES: usize = 500;
 
@@ -69,17 +72,59 @@ pub fn issue_token(host: &str, key: &str, user: &str) -> Result<Vec<u8>> {
 }
 
 pub fn create_thread<'a>(host: &str, token: &str, members: impl Iterator<Item = &'a str>) -> Vec<u8> {
-    let members: Vec<_> = members
-        .map(|id| serde_json::json!({ "communicationIdentifier": { "rawId": id } }))
-        .collect();
-    let body = serde_json::json!({ "topic": "load", "participants": members }).to_string();
+    let body = serde_json::json!({ "topic": "load", "participants": participants(members) }).to_string();
     with_token("POST", host, &format!("/chat/threads?{CHAT}"), token, &body)
+}
+
+pub fn add_participants<'a>(host: &str, token: &str, thread: &str, members: impl Iterator<Item = &'a str>) -> Vec<u8> {
+    let target = format!("/chat/threads/{}/participants/:add?{CHAT}", path_segment(thread));
+    let body = serde_json::json!({ "participants": participants(members) }).to_string();
+    with_token("POST", host, &target, token, &body)
+}
+
+fn participants<'a>(members: impl Iterator<Item = &'a str>) -> Vec<serde_json::Value> {
+    members
+        .map(|id| serde_json::json!({ "communicationIdentifier": { "rawId": id } }))
+        .collect()
+}
+
+/// The first page of a thread's members.
+pub fn members(host: &str, token: &str, thread: &str) -> Vec<u8> {
+    let target = format!("/chat/threads/{}/participants?{CHAT}", path_segment(thread));
+    get(host, token, &target)
+}
+
+/// A page by the link to it.
+pub fn get(host: &str, token: &str, target: &str) -> Vec<u8> {
+    with_token("GET", host, target, token, "")
 }
 
 pub fn send(host: &str, token: &str, thread: &str) -> Vec<u8> {
     let target = format!("/chat/threads/{}/messages?{CHAT}", path_segment(thread));
     let body = format!(r#"{{"content":"{}","type":"text"}}"#, text());
     with_token("POST", host, &target, token, &body)
+}
+
+/// A message with a place for its number, to a crowd.
+pub fn numbered(host: &str, token: &str, thread: &str, bytes: usize) -> Vec<u8> {
+    let target = format!("/chat/threads/{}/messages?{CHAT}", path_segment(thread));
+    with_token("POST", host, &target, token, &numbered_body(bytes))
+}
+
+/// The same to the floor, which makes `delivery` bytes of it for each socket.
+pub fn numbered_to_floor(host: &str, bytes: usize, delivery: usize) -> Vec<u8> {
+    let target = format!("/fanout?{}{delivery}", floor::DELIVERY);
+    with_token("POST", host, &target, "none", &numbered_body(bytes))
+}
+
+fn numbered_body(bytes: usize) -> String {
+    let mark = format!("{}{:0DIGITS$}] ", String::from_utf8_lossy(MARK), 0);
+    let text: String = mark
+        .chars()
+        .chain(text().chars().cycle())
+        .take(bytes.max(mark.len()))
+        .collect();
+    format!(r#"{{"content":"{text}","type":"text"}}"#)
 }
 
 pub fn newest(host: &str, token: &str, thread: &str, count: usize) -> Vec<u8> {

@@ -12,6 +12,8 @@ use crate::{progress, wire};
 
 /// Connections while preparing.
 const CONNECTIONS: usize = 64;
+/// Members in one request, where a thread has more.
+pub const BATCH: usize = 1_000;
 const FILE: &str = "load.json";
 
 /// Members of a thread, its sender among them.
@@ -44,6 +46,10 @@ struct UserCreated {
     identity: Id,
     #[serde(rename = "accessToken")]
     access_token: Token,
+}
+#[derive(Deserialize)]
+struct SilentUserCreated {
+    identity: Id,
 }
 #[derive(Deserialize)]
 struct ThreadCreated {
@@ -97,7 +103,54 @@ impl World {
         Ok(world)
     }
 
-    async fn add_users(&mut self, server: &Server, count: usize) -> Result<()> {
+    /// Users, and for each size a thread of the first so many of them; the first one sends.
+    pub async fn crowd(server: &Server, sizes: &[usize]) -> Result<Self> {
+        let mut world = Self::default();
+        world
+            .add_users(server, sizes.iter().copied().max().unwrap_or(0))
+            .await?;
+        for size in sizes {
+            world.add_thread(server, *size).await?;
+        }
+        Ok(world)
+    }
+
+    /// A thread of the first `size` users, filled as an app would: the creation with some, then the
+    /// rest in batches.
+    pub async fn add_thread(&mut self, server: &Server, size: usize) -> Result<()> {
+        let host = server.plain.address.to_string();
+        let mut batches = self.users.get(..size).context("too few users")?.chunks(BATCH);
+        let token = &self.users[0].token;
+        let ids = |users: &'_ [User]| users.iter().map(|user| user.id.clone()).collect::<Vec<_>>();
+        let first = ids(batches.next().unwrap_or_default());
+        let request = wire::create_thread(&host, token, first.iter().map(String::as_str));
+        let mut connection = server.plain.connect().await?;
+        let thread = thread(connection.fetch(&request).await?, 0)?;
+        for (batch, users) in batches.enumerate() {
+            progress::say(&format!("a thread of {size}: {} members", (batch + 1) * BATCH));
+            let more = ids(users);
+            let request = wire::add_participants(&host, token, &thread.id, more.iter().map(String::as_str));
+            connection.fetch(&request).await?;
+        }
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Users who do nothing but be members: they have no token.
+    pub async fn add_silent_users(&mut self, server: &Server, count: usize) -> Result<()> {
+        progress::say(&format!("creating {count} users"));
+        let request = wire::create_user(&server.plain.address.to_string(), &server.info.access_key)?;
+        for body in drive::each(&server.plain, CONNECTIONS, vec![request; count]).await? {
+            let created: SilentUserCreated = serde_json::from_slice(&body).context("a user created")?;
+            self.users.push(User {
+                id: created.identity.id,
+                token: String::new(),
+            });
+        }
+        Ok(())
+    }
+
+    pub async fn add_users(&mut self, server: &Server, count: usize) -> Result<()> {
         progress::say(&format!("creating {count} users"));
         let host = server.plain.address.to_string();
         let request = wire::create_user_with_token(&host, &server.info.access_key)?;
