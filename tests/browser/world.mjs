@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { AzureCommunicationTokenCredential } from "@azure/communication-common";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { Link } from "./runner/link.mjs";
+import { Server } from "./runner/server.mjs";
 
 /** Who acts from Node has the newest SDK: an old one reads what a new one writes. */
 const ACTING_SDK = "chat-1.6.0";
@@ -29,6 +30,13 @@ export class World {
   #useServer(connectionString) {
     this.identity = new CommunicationIdentityClient(connectionString);
     this.endpoint = connectionString.match(/endpoint=([^;]*)/i)[1].replace(/\/$/, "");
+  }
+
+  /** From now on everybody is at a server of this world's own. */
+  async ownServer() {
+    this.server = await Server.open();
+    this.#useServer(this.server.connectionString);
+    return this.server;
   }
 
   async person(displayName = "") {
@@ -64,6 +72,7 @@ export class World {
     const leave = ({ profile, isUsedUp }) => (keepProfiles && !isUsedUp ? this.browser.giveBack(profile) : this.browser.drop(profile));
     await Promise.all(this.profiles.map(leave));
     for (const link of this.links) link.close();
+    await this.server?.close();
   }
 }
 

@@ -95,6 +95,44 @@ export const checks = {
     },
   },
 
+  server_restarts: {
+    title: "The server is stopped, then killed, each time started again: tabs reconnect, list what they missed, hear what comes",
+    needs: "ownServer",
+    async run(world) {
+      const server = await world.ownServer();
+      const [ann, bob] = await world.people("Ann", "Bob");
+      const link = await world.link();
+      const profile = await world.profile(link);
+      const tabs = [await bob.tab({ profile }), await bob.tab({ profile })];
+      const thread = await ann.createThread([bob]);
+      const [heard, all] = [[], []];
+      const say = async (content, ...lists) => {
+        await thread.sendMessage({ content });
+        for (const list of lists) list.push(content);
+      };
+      await say("before", heard, all);
+      for (const [round, signal] of ["SIGTERM", "SIGKILL"].entries()) {
+        for (const tab of tabs) await tab.hasMessages(thread.threadId, heard);
+        await server.end(signal);
+        for (const tab of tabs) await tab.disconnected(round + 1);
+        // The tabs stay away until the message is there, so that none can hear it.
+        link.cut();
+        await server.start();
+        await say(`missed: ${signal}`, all);
+        link.restore();
+        for (const tab of tabs) {
+          await tab.connected(round + 2, BACK_SECONDS);
+          assert.deepEqual(await tab.call("list", thread.threadId), all);
+        }
+        await say(`after ${signal}`, heard, all);
+      }
+      for (const tab of tabs) {
+        await tab.hasMessages(thread.threadId, heard);
+        assert.deepEqual(await tab.call("list", thread.threadId), all);
+      }
+    },
+  },
+
   stays: {
     title: "Nothing happens for 100 s: still the same connection, and the next message comes at once",
     slow: true,

@@ -70,6 +70,15 @@ const actions = {
   /** What page/witness.mjs has seen. */
   witness: () => witness,
 
+  /** The texts in a thread, oldest first. */
+  async list(threadId) {
+    const texts = [];
+    for await (const message of client.getChatThreadClient(threadId).listMessages()) {
+      if (message.type === "text") texts.unshift(message.content.message);
+    }
+    return texts;
+  },
+
   /** One call of each kind that needs a different answer from CORS. */
   async createThreadAndTalk(topic, others) {
     const participants = others.map((id) => ({ id: { communicationUserId: id } }));

@@ -1,6 +1,6 @@
 // The programs the tests run, all from Debian: where they are, and which package has them.
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { accessSync, constants, readlinkSync } from "node:fs";
+import { basename, delimiter, join } from "node:path";
 
 const PROGRAMS = {
   chromium: { names: ["chromium", "chromium-browser", "google-chrome"], package: "chromium", variable: "SAMBAND_TEST_CHROMIUM" },
@@ -19,6 +19,17 @@ export function program(name) {
 
 export function missingPackages() {
   return Object.keys(PROGRAMS).filter((name) => !program(name)).map((name) => PROGRAMS[name].package);
+}
+
+/** The server under test: SAMBAND_BIN, or else what started this process. */
+export function samband() {
+  if (process.env.SAMBAND_BIN) return process.env.SAMBAND_BIN;
+  try {
+    const parent = readlinkSync(`/proc/${process.ppid}/exe`);
+    return basename(parent) === "samband" ? parent : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isExecutable(path) {

@@ -1,6 +1,7 @@
 // The suites: each SDK over each transport in a browser. They run side by side.
 import { World } from "../world.mjs";
 import { openBrowser } from "./browsers/index.mjs";
+import { samband } from "./programs.mjs";
 import { Site, TRANSPORTS } from "./site.mjs";
 
 // 1.5.4 is the oldest release that asks its own endpoint for the notification
@@ -76,6 +77,7 @@ async function prove(setting, check) {
 
 /** The reason for which a check cannot run here, if there is one. */
 function whyNot({ browser }, { needs }) {
+  if (needs === "ownServer" && !samband()) return "SAMBAND_BIN does not name a server to restart";
   return browser.cannot[needs];
 }
 
