@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Real-time notifications in a real browser, with Microsoft's unmodified SDKs:
+// Real-time notifications in real browsers, with Microsoft's unmodified SDKs:
 //
-//   run.mjs install                 fetch the packages and Chromium (no server needed)
+//   run.mjs install                 fetch the packages and the browsers (no server needed)
 //   run.mjs run [--only SUITE]...   run the suites, compare with results.md
 //   run.mjs run --check ID          one check; a suite or an id may end in *
 //   run.mjs run --quick             without the checks that wait for minutes
@@ -45,18 +45,18 @@ async function run() {
   const suites = choose(SUITES, values.only, (suite) => suite.name);
   const checks = choose(CHECKS, values.check, (check) => check.id).filter((check) => !(values.quick && check.slow));
 
-  const outcomes = await runSuites(suites, checks);
-  const failed = outcomes.filter((outcome) => !outcome.passed);
+  const { outcomes, versions } = await runSuites(suites, checks);
+  const count = (result) => outcomes.filter((outcome) => outcome.result === result).length;
   let lost = [];
   if (values.update) {
-    writeTable(SUITES, CHECKS, outcomes);
+    writeTable(SUITES, CHECKS, outcomes, versions);
   } else {
     lost = lostCells(outcomes, { whole: !values.only && !values.check && !values.quick });
     for (const { suite, check } of lost) console.log(`LOST ${suite} ${check}: results.md says it passes`);
   }
-  console.log(`${outcomes.length - failed.length} passed, ${failed.length} failed`);
+  console.log(`${count("pass")} passed, ${count("fail")} failed, ${count("skip")} skipped`);
   // Connections that the SDKs keep alive must not keep the process alive.
-  process.exit(failed.length || lost.length ? 1 : 0);
+  process.exit(count("fail") || lost.length ? 1 : 0);
 }
 
 function choose(all, patterns, nameOf) {

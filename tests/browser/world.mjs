@@ -4,16 +4,15 @@ import assert from "node:assert/strict";
 import { AzureCommunicationTokenCredential } from "@azure/communication-common";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { Link } from "./runner/link.mjs";
-
-// Empty where the checks are only listed.
-const CONNECTION_STRING = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING ?? "";
-export const ENDPOINT = CONNECTION_STRING.match(/endpoint=([^;]*)/i)?.[1].replace(/\/$/, "");
+import { Server } from "./runner/server.mjs";
 
 /** Who acts from Node has the newest SDK: an old one reads what a new one writes. */
 const ACTING_SDK = "chat-1.6.0";
 export const EVENT_SECONDS = 15;
 /** For what must not happen: long beside a delivery, short beside a test run. */
 const QUIET_MILLISECONDS = 300;
+/** Where a page cannot be asked to wait for events, it is asked so often. */
+const LOOK_MILLISECONDS = 100;
 
 export class World {
   static async open({ suite, site, browser }) {
@@ -22,10 +21,22 @@ export class World {
 
   constructor(suite, site, browser, sdk) {
     Object.assign(this, { suite, site, browser, sdk });
-    this.identity = new CommunicationIdentityClient(CONNECTION_STRING);
-    this.contexts = [];
+    this.profiles = [];
     this.links = [];
     this.tabs = [];
+    this.#useServer(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING);
+  }
+
+  #useServer(connectionString) {
+    this.identity = new CommunicationIdentityClient(connectionString);
+    this.endpoint = connectionString.match(/endpoint=([^;]*)/i)[1].replace(/\/$/, "");
+  }
+
+  /** From now on everybody is at a server of this world's own. */
+  async ownServer() {
+    this.server = await Server.open();
+    this.#useServer(this.server.connectionString);
+    return this.server;
   }
 
   async person(displayName = "") {
@@ -45,29 +56,30 @@ export class World {
 
   /** A browser profile; its network may lead through a link. */
   async profile(link) {
-    // The page's own site is not part of the network that is cut.
-    const proxy = link && { server: link.url, bypass: this.site.host };
-    const context = await this.browser.newContext({ proxy });
-    this.contexts.push(context);
-    return context;
+    const profile = await this.browser.takeProfile(link);
+    this.profiles.push({ profile, isUsedUp: Boolean(link) });
+    return profile;
   }
 
-  troubles() {
-    const all = this.tabs.flatMap((tab) => tab.troubles);
+  async troubles() {
+    const all = (await Promise.all(this.tabs.map((tab) => tab.troubles()))).flat();
     return all.length ? ` [browser: ${[...new Set(all)].slice(-4).join("; ")}]` : "";
   }
 
-  async close() {
+  /** What may have gone wrong in a profile must not reach another check. */
+  async close({ keepProfiles }) {
     for (const tab of this.tabs) tab.isClosed = true;
-    await Promise.all(this.contexts.map((context) => context.close().catch(() => {})));
+    const leave = ({ profile, isUsedUp }) => (keepProfiles && !isUsedUp ? this.browser.giveBack(profile) : this.browser.drop(profile));
+    await Promise.all(this.profiles.map(leave));
     for (const link of this.links) link.close();
+    await this.server?.close();
   }
 }
 
 class Person {
   constructor(world, displayName, id, token) {
     Object.assign(this, { world, displayName, id, token });
-    this.chat = new world.sdk.ChatClient(ENDPOINT, new AzureCommunicationTokenCredential(token));
+    this.chat = new world.sdk.ChatClient(world.endpoint, new AzureCommunicationTokenCredential(token));
   }
 
   /** How an event names this person. */
@@ -99,42 +111,53 @@ class Person {
 }
 
 class Tab {
-  static async open(person, context) {
-    const page = await context.newPage();
-    const tab = new Tab(person, page);
-    await page.goto(person.world.site.url(person.world.suite));
-    await page.evaluate(([endpoint, token]) => app.signIn(endpoint, token), [ENDPOINT, person.token]);
+  static async open(person, profile) {
+    const { world } = person;
+    const tab = new Tab(person, profile, await profile.newPage());
+    await tab.page.goto(world.site.url(world.suite));
+    await tab.call("signIn", world.endpoint, person.token);
     tab.#read();
     return tab;
   }
 
-  constructor(person, page) {
-    Object.assign(this, { person, page, context: page.context() });
+  constructor(person, profile, page) {
+    Object.assign(this, { person, profile, page });
     this.inbox = [];
-    this.troubles = [];
-    this.webSockets = [];
-    this.requests = [];
     this.isClosed = false;
     this.waiting = new Set();
     person.world.tabs.push(this);
-    page.on("websocket", (socket) => this.webSockets.push(socket.url()));
-    page.on("request", (request) => this.requests.push(request));
-    // What a developer would see in the browser's tools; told when a check fails.
-    page.on("console", (message) => message.type() === "error" && this.troubles.push(message.text()));
-    page.on("pageerror", (error) => this.troubles.push(String(error)));
-    page.on("response", (response) => {
-      if (response.status() >= 400) this.troubles.push(`${response.status()} ${response.request().method()} ${new URL(response.url()).pathname}`);
-    });
+  }
+
+  /** A function of page/page.mjs. */
+  async call(name, ...args) {
+    const revive = (_, value) => (value !== null && typeof value === "object" && "$time" in value ? new Date(value.$time ?? NaN) : value);
+    const { value, error } = JSON.parse(await this.page.call(name, JSON.stringify(args)), revive);
+    if (error) throw new Error(`in the page: ${error}`);
+    return value;
   }
 
   async start() {
     const before = this.count("realTimeNotificationConnected");
-    await this.page.evaluate(() => app.start());
+    await this.call("start");
     await this.connected(before + 1);
   }
 
   stop() {
-    return this.page.evaluate(() => app.stop());
+    return this.call("stop");
+  }
+
+  close() {
+    this.isClosed = true;
+    return this.page.close();
+  }
+
+  /** What a developer would see in the browser's tools; told when a check fails. */
+  async troubles() {
+    const gone = new Promise((resolve) => setTimeout(resolve, 1000, { troubles: ["the page does not answer"], calls: [] }));
+    const witness = this.isClosed ? gone : this.call("witness").catch((error) => ({ troubles: [error.message], calls: [] }));
+    const { troubles, calls } = await Promise.race([witness, gone]);
+    const refused = calls.filter(({ status }) => status >= 400);
+    return [...this.page.troubles, ...troubles, ...refused.map(({ status, method, url }) => `${status} ${method} ${new URL(url).pathname}`)];
   }
 
   /** So many times has the SDK said that it is connected. */
@@ -203,11 +226,13 @@ class Tab {
   async #read() {
     try {
       while (!this.isClosed) {
-        this.inbox.push(...(await this.page.evaluate((count) => app.since(count), this.inbox.length)));
+        const news = await this.call("since", this.inbox.length, this.page.patience);
+        this.inbox.push(...news);
         for (const look of [...this.waiting]) look();
+        if (!news.length) await this.quiet(LOOK_MILLISECONDS);
       }
     } catch (error) {
-      if (!this.isClosed) this.troubles.push(`the page is gone: ${error.message}`);
+      if (!this.isClosed) this.page.troubles.push(`the page is gone: ${error.message}`);
     }
   }
 }

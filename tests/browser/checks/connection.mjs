@@ -8,6 +8,8 @@ const NOTICED_SECONDS = 120;
 /** The client's pause between attempts grows; a few attempts are to fail first. */
 const AWAY_MILLISECONDS = 3000;
 const BACK_SECONDS = 40;
+/** A new request may go out over a pooled connection that is silent too, and fail after 10 s; Firefox does so five times. */
+const BACK_FROM_SILENCE_SECONDS = 90;
 
 async function annAndBob(world) {
   const [ann, bob] = await world.people("Ann", "Bob");
@@ -21,9 +23,9 @@ async function annAndBob(world) {
 
 /** What the client's registration and its end were answered. */
 async function registrarAnswers(tab) {
-  const calls = tab.requests.filter((request) => request.url().includes("/v3/registrations") && request.method() !== "OPTIONS");
-  const answers = calls.map(async (call) => `${call.method()} ${Math.floor((await call.response())?.status() / 100)}xx`);
-  return Promise.all(answers);
+  const { calls } = await tab.call("witness");
+  const registrar = calls.filter(({ url }) => url.includes("/v3/registrations"));
+  return registrar.map(({ method, status }) => `${method} ${Math.floor(status / 100)}xx`);
 }
 
 export const checks = {
@@ -45,14 +47,15 @@ export const checks = {
 
   offline_online: {
     title: "The browser goes offline and online again: the client reconnects and gets later messages",
+    needs: "offline",
     async run(world) {
       const { link, tab, thread } = await annAndBob(world);
-      await tab.context.setOffline(true);
-      // Offline, Chromium starts no request, but open sockets and a held poll live on.
+      await tab.profile.setOffline(true);
+      // Offline, a browser starts no request, but open sockets and a held poll live on.
       link.cut();
       await tab.disconnected(1);
       link.restore();
-      await tab.context.setOffline(false);
+      await tab.profile.setOffline(false);
       await tab.connected(2, BACK_SECONDS);
       await thread.sendMessage({ content: "after" });
       await tab.hasMessages(thread.threadId, ["before", "after"]);
@@ -92,6 +95,44 @@ export const checks = {
     },
   },
 
+  server_restarts: {
+    title: "The server is stopped, then killed, each time started again: tabs reconnect, list what they missed, hear what comes",
+    needs: "ownServer",
+    async run(world) {
+      const server = await world.ownServer();
+      const [ann, bob] = await world.people("Ann", "Bob");
+      const link = await world.link();
+      const profile = await world.profile(link);
+      const tabs = [await bob.tab({ profile }), await bob.tab({ profile })];
+      const thread = await ann.createThread([bob]);
+      const [heard, all] = [[], []];
+      const say = async (content, ...lists) => {
+        await thread.sendMessage({ content });
+        for (const list of lists) list.push(content);
+      };
+      await say("before", heard, all);
+      for (const [round, signal] of ["SIGTERM", "SIGKILL"].entries()) {
+        for (const tab of tabs) await tab.hasMessages(thread.threadId, heard);
+        await server.end(signal);
+        for (const tab of tabs) await tab.disconnected(round + 1);
+        // The tabs stay away until the message is there, so that none can hear it.
+        link.cut();
+        await server.start();
+        await say(`missed: ${signal}`, all);
+        link.restore();
+        for (const tab of tabs) {
+          await tab.connected(round + 2, BACK_SECONDS);
+          assert.deepEqual(await tab.call("list", thread.threadId), all);
+        }
+        await say(`after ${signal}`, heard, all);
+      }
+      for (const tab of tabs) {
+        await tab.hasMessages(thread.threadId, heard);
+        assert.deepEqual(await tab.call("list", thread.threadId), all);
+      }
+    },
+  },
+
   stays: {
     title: "Nothing happens for 100 s: still the same connection, and the next message comes at once",
     slow: true,
@@ -112,7 +153,7 @@ export const checks = {
       const { link, tab, thread } = await annAndBob(world);
       link.silence();
       await tab.disconnected(1, NOTICED_SECONDS);
-      await tab.connected(2, BACK_SECONDS);
+      await tab.connected(2, BACK_FROM_SILENCE_SECONDS);
       // To the server both connections of this client are alive; the newest counts.
       await thread.sendMessage({ content: "after" });
       await tab.hasMessages(thread.threadId, ["before", "after"]);

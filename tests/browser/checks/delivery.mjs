@@ -73,8 +73,7 @@ export const checks = {
       for (const content of texts) await thread.sendMessage({ content });
       for (const tab of tabs) await tab.hasMessages(thread.threadId, texts);
       // One tab less is nothing to the others.
-      tabs[0].isClosed = true;
-      await tabs[0].page.close();
+      await tabs[0].close();
       await thread.sendMessage({ content: "four" });
       for (const tab of tabs.slice(1)) await tab.hasMessages(thread.threadId, [...texts, "four"]);
     },
@@ -127,13 +126,13 @@ export const checks = {
     async run(world) {
       const [ann, bob] = await world.people("Ann", "Bob");
       const tab = await ann.tab();
-      const done = await tab.page.evaluate(([topic, others]) => app.createThreadAndTalk(topic, others), ["a topic", [bob.id]]);
+      const done = await tab.call("createThreadAndTalk", "a topic", [bob.id]);
       assert.ok(done.messages.includes("from the page, edited"));
       await tab.until(() => tab.count("chatMessageDeleted") > 0, "chatMessageDeleted");
       assert.equal((await tab.only("chatMessageReceived")).message, "from the page");
       assert.equal((await tab.only("chatMessageEdited")).id, done.messageId);
       assert.equal((await tab.only("chatThreadPropertiesUpdated")).properties.topic, "a topic, updated");
-      const status = await tab.page.evaluate(() => app.statusOfRefusedCall());
+      const status = await tab.call("statusOfRefusedCall");
       assert.ok(status >= 400, `a refused call has the status ${status}`);
     },
   },

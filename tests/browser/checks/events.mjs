@@ -56,12 +56,15 @@ export const checks = {
       const tab = await bob.tab();
       await tab.quiet();
       assert.deepEqual(tab.inbox.map((entry) => entry.kind), ["realTimeNotificationConnected"]);
-      const polls = tab.requests.filter((request) => request.url().includes("/socket.io/1/xhr-polling/"));
+      const { calls, webSockets } = await tab.call("witness");
+      // The handshake is seen, so a poll would be.
+      assert.equal(calls.filter(({ url }) => url.includes("/socket.io/1/?")).length, 1);
+      const polls = calls.filter(({ url }) => url.includes("/socket.io/1/xhr-polling/"));
       if (world.suite.transport === "websocket") {
-        assert.equal(tab.webSockets.length, 1);
+        assert.equal(webSockets.length, 1);
         assert.equal(polls.length, 0);
       } else {
-        assert.equal(tab.webSockets.length, 0);
+        assert.equal(webSockets.length, 0);
         assert.ok(polls.length > 0);
       }
     },

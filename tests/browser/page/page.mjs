@@ -21,7 +21,26 @@ const inbox = [];
 let tell = () => {};
 let client;
 
-globalThis.app = {
+/**
+ * The one way into the page: the name of a function below and its arguments,
+ * as JSON. The answer is JSON as well, in which times are told from texts.
+ */
+globalThis.app = async (name, args) => {
+  try {
+    return write({ value: await actions[name](...JSON.parse(args)) });
+  } catch (error) {
+    return write({ error: String(error) });
+  }
+};
+
+function write(answer) {
+  return JSON.stringify(answer, function (key, text) {
+    // What is a time has become a text before it comes here.
+    return this[key] instanceof Date ? { $time: this[key].getTime() } : text;
+  });
+}
+
+const actions = {
   signIn(endpoint, token) {
     client = new ChatClient(endpoint, new AzureCommunicationTokenCredential(token));
   },
@@ -37,10 +56,27 @@ globalThis.app = {
     await client.stopRealtimeNotifications();
   },
 
-  /** The events from the given one on; waits until there is one. */
-  async since(count) {
-    if (inbox.length <= count) await new Promise((resolve) => (tell = resolve));
+  /** The events from the given one on; waits so long for one. */
+  async since(count, milliseconds) {
+    if (inbox.length <= count && milliseconds) {
+      await new Promise((resolve) => {
+        tell = resolve;
+        setTimeout(resolve, milliseconds);
+      });
+    }
     return inbox.slice(count);
+  },
+
+  /** What page/witness.mjs has seen. */
+  witness: () => witness,
+
+  /** The texts in a thread, oldest first. */
+  async list(threadId) {
+    const texts = [];
+    for await (const message of client.getChatThreadClient(threadId).listMessages()) {
+      if (message.type === "text") texts.unshift(message.content.message);
+    }
+    return texts;
   },
 
   /** One call of each kind that needs a different answer from CORS. */

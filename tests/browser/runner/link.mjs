@@ -1,8 +1,9 @@
 // The network between a browser and the server, to be cut.
 //
-// Chromium's own "offline" does not say what becomes of open connections; a
-// proxy does. It passes bytes through (TLS is between browser and server).
-import { createServer } from "node:http";
+// A browser's own "offline" does not say what becomes of open connections; a
+// proxy does. It passes bytes through (TLS is between browser and server). The
+// page's own site, which is plain HTTP, comes through whatever happens.
+import { createServer, request as ask } from "node:http";
 import { connect } from "node:net";
 
 export class Link {
@@ -15,12 +16,12 @@ export class Link {
   constructor() {
     this.tunnels = new Set();
     this.isCut = false;
-    this.server = createServer((_, response) => response.writeHead(405).end());
+    this.server = createServer(forward);
     this.server.on("connect", (request, client) => this.#tunnel(request, client));
   }
 
-  get url() {
-    return `http://127.0.0.1:${this.server.address().port}`;
+  get host() {
+    return `127.0.0.1:${this.server.address().port}`;
   }
 
   /** Both ends see their connections end, and no new one comes about. */
@@ -85,4 +86,13 @@ export class Link {
       if (!tunnel.silent) server.destroy();
     });
   }
+}
+
+function forward({ method, url, headers }, response) {
+  const forwarded = ask(url, { method, headers }, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  forwarded.on("error", () => response.destroy());
+  forwarded.end();
 }
