@@ -746,8 +746,7 @@ async fn tail_prints_what_happens_and_says_when_it_lost_the_server() {
     let mut eyes = tail(&["--thread", &id, "--user", &ann.id, "--after", &position]);
     let lines = |tail: &mut Tail| BufReader::new(tail.0.stdout.take().unwrap()).lines();
     let (mut whole_lines, mut eyes_lines) = (lines(&mut whole), lines(&mut eyes));
-    let next =
-        |lines: &mut dyn Iterator<Item = std::io::Result<String>>| -> String { lines.next().unwrap().unwrap() };
+    let next = |lines: &mut dyn Iterator<Item = std::io::Result<String>>| -> String { lines.next().unwrap().unwrap() };
     tokio::task::block_in_place(|| {
         let event: Value = serde_json::from_str(&next(&mut whole_lines)).unwrap();
         assert_eq!(gist_of(&event), "ChatMessageReceivedInThread first");
