@@ -154,6 +154,11 @@ impl Board {
         self.lanes.iter().map(|lane| lane.sent.get()).sum()
     }
 
+    /// How many times were taken since the last call of [`take_times`](Self::take_times).
+    pub fn times(&self) -> usize {
+        self.took.borrow().len()
+    }
+
     /// The times taken since the last call.
     pub fn take_times(&self) -> Vec<u64> {
         self.took.take()
