@@ -1,13 +1,16 @@
 //! What ends a connection from outside: its token's expiry, a revocation, the server's end.
+//!
+//! A small task of its own watches for each connection, so that the connection's, which wakes for
+//! every event, need not look at what everybody shares.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use samband_core::{KeySlot, ResourceId};
 use samband_identity::Grant;
-use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 
 use crate::session::Session;
 use crate::shared::Shared;
@@ -36,33 +39,35 @@ pub enum Pull {
 }
 
 pub struct Leash {
-    shared: Arc<Shared>,
     right: Right,
-    revocations: watch::Receiver<u64>,
-    /// Something was revoked, and whether it concerns this connection is not known yet.
-    doubtful: bool,
-    stop: watch::Receiver<bool>,
-    turn: f64,
-    expiry: Option<Pin<Box<Sleep>>>,
-    /// The server is going; until this connection's turn.
-    leaving: Option<Pin<Box<Sleep>>>,
+    newer: mpsc::Sender<Grant>,
+    pull: oneshot::Receiver<Pull>,
+    pulled: Option<Pull>,
+    watcher: JoinHandle<()>,
 }
 
 impl Leash {
     pub fn new(shared: &Arc<Shared>, right: Right, session: &Session) -> Self {
-        let mut leash = Self {
-            shared: shared.clone(),
+        let (newer, renewals) = mpsc::channel(1);
+        let (told, pull) = oneshot::channel();
+        let watcher = Watcher {
             revocations: shared.tokens.revocations(),
-            // What was revoked while the connection was being made counts too.
-            doubtful: true,
             stop: shared.stop.clone(),
+            shared: shared.clone(),
             turn: session.turn(),
-            expiry: None,
-            leaving: None,
-            right,
+            right: right.clone(),
+            renewals,
         };
-        leash.time_expiry();
-        leash
+        let watcher = tokio::spawn(async move {
+            let _ = told.send(watcher.watch().await);
+        });
+        Self {
+            right,
+            newer,
+            pull,
+            pulled: None,
+            watcher,
+        }
     }
 
     pub fn right(&self) -> &Right {
@@ -70,46 +75,63 @@ impl Leash {
     }
 
     /// A newer token takes the older one's place.
-    pub fn renew(&mut self, grant: Grant) {
-        self.right = Right::Token(grant);
-        self.doubtful = true;
-        self.time_expiry();
-    }
-
-    fn time_expiry(&mut self) {
-        if let Right::Token(grant) = &self.right {
-            self.expiry = Some(Box::pin(sleep(self.shared.until(grant.expires))));
-        }
+    pub async fn renew(&mut self, grant: Grant) {
+        self.right = Right::Token(grant.clone());
+        // If the watcher has ended, the connection ends too.
+        let _ = self.newer.send(grant).await;
     }
 
     /// Returns when the connection must end. May be dropped while it waits.
     pub async fn pulled(&mut self) -> Pull {
+        if let Some(pull) = self.pulled {
+            return pull;
+        }
+        // A watcher that is gone without a word went with the runtime.
+        let pull = (&mut self.pull).await.unwrap_or(Pull::Stopping);
+        self.pulled = Some(pull);
+        pull
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+struct Watcher {
+    shared: Arc<Shared>,
+    right: Right,
+    renewals: mpsc::Receiver<Grant>,
+    revocations: watch::Receiver<u64>,
+    stop: watch::Receiver<bool>,
+    turn: f64,
+}
+
+impl Watcher {
+    async fn watch(mut self) -> Pull {
         loop {
-            if self.doubtful {
-                if !self.holds().await {
-                    return Pull::Revoked;
-                }
-                self.doubtful = false;
+            // What was revoked while the connection was being made counts too.
+            if !self.holds().await {
+                return Pull::Revoked;
             }
-            let staying = self.leaving.is_none();
-            let expiry = async {
-                match &mut self.expiry {
-                    Some(expiry) => expiry.await,
-                    None => std::future::pending().await,
-                }
+            let left = match &self.right {
+                Right::Token(grant) => Some(self.shared.until(grant.expires)),
+                Right::Key { .. } | Right::Operator { .. } => None,
             };
-            let left = async {
-                match &mut self.leaving {
-                    Some(turn) => turn.await,
+            let expiry = async {
+                match left {
+                    Some(left) => sleep(left).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
-                _ = self.revocations.changed() => self.doubtful = true,
+                _ = self.revocations.changed() => {}
+                Some(newer) = self.renewals.recv() => self.right = Right::Token(newer),
                 () = expiry => return Pull::Expired,
-                () = left => return Pull::Stopping,
-                () = going(&mut self.stop), if staying => {
-                    self.leaving = Some(Box::pin(sleep(my_turn(self.turn, &self.shared))));
+                () = going(&mut self.stop) => {
+                    sleep(my_turn(self.turn, &self.shared)).await;
+                    return Pull::Stopping;
                 }
             }
         }
@@ -138,7 +160,7 @@ impl Leash {
 }
 
 /// Returns once the server is going.
-pub async fn going(stop: &mut watch::Receiver<bool>) {
+async fn going(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         // Whoever would say so is gone without saying so: a test that ends.
         std::future::pending::<()>().await;

@@ -146,7 +146,7 @@ impl RealTime {
             }
             (Method::POST, "/v4/a") => {
                 let grant = self.skype_token(parts).await?;
-                Ok(json(self.signalling.allocate(&grant, &query, base_url)?))
+                Ok(json(self.signalling.allocate(&grant, &query, base_url).await?))
             }
             (Method::GET, "/socket.io/1/") => Ok(text(self.signalling.handshake(&query).await?)),
             (Method::GET, path) if path.starts_with("/socket.io/1/websocket/") => {

@@ -21,7 +21,7 @@ use samband_realtime::{Hub, RealTime};
 use samband_resources::{AccessKey, Directory, NewResource, Resource};
 use samband_store::{Store, sqlite};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -362,12 +362,23 @@ fn admin_token(config: &Config, directory: &Path, random: &dyn Random) -> Result
     Ok(Secret::new(token))
 }
 
-fn bind(address: SocketAddr) -> Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
-    listener
-        .set_nonblocking(true)
-        .with_context(|| format!("listening on {address}"))?;
-    Ok(listener)
+/// Connections that the kernel keeps until they are accepted: after a restart all come at once, and
+/// one that finds no room tries again only after a second.
+const BACKLOG: u32 = 4_096;
+
+fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let listen = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        // As everybody does: a port is free again at once after its last server has ended.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().with_context(|| format!("listening on {address}"))
 }
 
 /// An address as clients on this machine would write it.
@@ -523,12 +534,7 @@ struct Listeners {
 }
 
 impl Listeners {
-    fn start(
-        &self,
-        front: Arc<Front>,
-        main: std::net::TcpListener,
-        plain: Option<std::net::TcpListener>,
-    ) -> Result<()> {
+    fn start(&self, front: Arc<Front>, main: TcpListener, plain: Option<TcpListener>) -> Result<()> {
         *self.service.lock().unwrap_or_else(PoisonError::into_inner) = Some(front.clone());
         self.accept(front.clone(), main, Some(self.tls.clone()), None, self.stop.clone())?;
         if let Some(plain) = plain {
@@ -540,12 +546,11 @@ impl Listeners {
     fn accept(
         &self,
         service: Arc<Front>,
-        listener: std::net::TcpListener,
+        listener: TcpListener,
         tls: Option<TlsAcceptor>,
         resource: Option<ResourceId>,
         stop: watch::Receiver<bool>,
     ) -> Result<()> {
-        let listener = TcpListener::from_std(listener).context("a listener")?;
         let acceptor = Acceptor {
             service,
             tls,

@@ -32,7 +32,7 @@ pub const TOKEN_PROTOCOL: &str = "samband.token.";
 
 /// Opens a stream for whoever holds a right.
 pub async fn open(shared: &Arc<Shared>, parts: &mut Parts, right: Right) -> Result<Answer, ApiError> {
-    shared.admission.admit(shared.clock.now())?;
+    shared.admission.admit(shared.clock.now()).await?;
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let (right, resource, user) = reader(shared, right, &query)?;
     let source = shared

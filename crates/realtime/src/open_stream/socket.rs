@@ -10,7 +10,7 @@ use samband_chat::store::InThread;
 use samband_core::{Millis, Scopes};
 use samband_wire_core::ApiError;
 use samband_wire_realtime::open::{COMMAND_BYTES, CloudEvent, Command, Control};
-use tokio::time::{Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -19,11 +19,13 @@ use super::feed::{Feed, Out, Trouble};
 use super::sse::{closing, gap};
 use crate::leash::{Leash, Pull, Right, now};
 use crate::service::token_refused;
-use crate::shared::{SILENCE, Shared, WRITE_PATIENCE};
+use crate::shared::{Shared, WRITE_PATIENCE};
 use crate::upgrade::{self, Socket};
 
 /// The peer answers pings, so that one that is gone is found out.
 const PING: Duration = Duration::from_secs(30);
+/// A peer that answered none of so many is gone.
+const SILENT_PINGS: u32 = 3;
 /// How long before its token expires a reader is warned.
 const WARNING: Duration = Duration::from_secs(60);
 /// A peer that does not answer a close by then is let go.
@@ -123,14 +125,13 @@ impl Stream {
             Err(None) => return None,
         }
         let mut pings = tokio::time::interval_at(now() + PING, PING);
-        let silence = sleep_until(now() + SILENCE);
-        tokio::pin!(silence);
+        let mut silent_pings = 0;
         loop {
             tokio::select! {
                 biased;
                 pull = self.leash.pulled() => return self.end(pull).await,
                 received = self.socket.next() => {
-                    silence.as_mut().reset(now() + SILENCE);
+                    silent_pings = 0;
                     match received {
                         Some(Ok(Message::Text(text))) => self.obey(&text, &mut messages).await,
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -152,8 +153,13 @@ impl Stream {
                     });
                 },
                 expires = self.warning.due() => self.tell(Control::TokenExpiring { expires }, &mut messages),
-                _ = pings.tick() => messages.0.push(Message::Ping(Default::default())),
-                () = &mut silence => return None,
+                _ = pings.tick() => {
+                    if silent_pings == SILENT_PINGS {
+                        return None;
+                    }
+                    silent_pings += 1;
+                    messages.0.push(Message::Ping(Default::default()));
+                }
             }
             if messages.0.is_empty() {
                 continue;
@@ -270,7 +276,7 @@ impl Stream {
         if !grant.scopes.any_of(Scopes::CHAT_USE) {
             return Err(ApiError::forbidden("The access token has no chat scope.").with_target("token"));
         }
-        self.leash.renew((*grant).clone());
+        self.leash.renew((*grant).clone()).await;
         self.warning = Warning::new(&self.shared, self.leash.right());
         Ok(())
     }

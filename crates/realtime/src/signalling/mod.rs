@@ -49,9 +49,9 @@ impl Signalling {
     }
 
     /// A connection for the holder of a token.
-    pub fn allocate(&self, token: &TokenGrant, query: &str, base_url: &str) -> Result<String, ApiError> {
+    pub async fn allocate(&self, token: &TokenGrant, query: &str, base_url: &str) -> Result<String, ApiError> {
+        self.shared.admission.admit(self.shared.clock.now()).await?;
         let now = self.shared.clock.now();
-        self.shared.admission.admit(now)?;
         let mut id = [0; 16];
         self.shared.random.fill(&mut id);
         let grant = Grant {

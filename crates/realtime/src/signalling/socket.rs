@@ -7,7 +7,7 @@ use hyper::upgrade::OnUpgrade;
 use samband_wire_realtime::allocate::TTL_SECONDS;
 use samband_wire_realtime::socketio::{self, CLIENT_PACKET_MOST, Kind, Packet};
 use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Allocated, MOVING, Signalling};
@@ -47,10 +47,12 @@ async fn serve(
     socket: &mut Socket,
     mut events: mpsc::Receiver<Arc<Event>>,
 ) {
-    let silence = sleep_until(now() + SILENCE);
+    // Looked at now and then: to set a timer anew for every reply would cost more than the reply.
+    let mut silence = interval_at(now() + SILENCE / 3, SILENCE / 3);
+    let mut silent = 0;
     // Set once the client was told to move.
     let moved = sleep_until(now() + SILENCE);
-    tokio::pin!(silence, moved);
+    tokio::pin!(moved);
     let mut moving = false;
     let mut frame_id = 0;
     let mut frames = Vec::new();
@@ -68,7 +70,7 @@ async fn serve(
             },
             () = &mut moved, if moving => return,
             received = socket.next() => {
-                silence.as_mut().reset(now() + SILENCE);
+                silent = 0;
                 match received {
                     Some(Ok(Message::Text(text))) => match Packet::parse(&text) {
                         Ok(packet) if packet.kind == Kind::Disconnect => return,
@@ -93,7 +95,12 @@ async fn serve(
                     frames.push(Message::text(delivery.frame(frame_id, allocated.grant.connection)));
                 }
             }
-            () = &mut silence => return,
+            _ = silence.tick() => {
+                if silent == 3 {
+                    return;
+                }
+                silent += 1;
+            }
         }
         if frames.is_empty() {
             continue;
