@@ -146,9 +146,8 @@ async fn serve<S: Service>(
     watcher: Watcher,
 ) {
     let answer = service_fn(move |request| {
-        // Boxed, or the connection would keep room for the largest request as long as it is open.
-        let answer = Box::pin(service.clone().answer(origin.clone(), request));
-        async move { Ok::<_, Infallible>(answer.await) }
+        let (service, origin) = (service.clone(), origin.clone());
+        async move { Ok::<_, Infallible>(service.answer(origin, request).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder

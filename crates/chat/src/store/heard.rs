@@ -74,6 +74,9 @@ impl Query for MissedBy {
                 position,
                 receipt: false,
             };
+            if line.deleted && line.removed {
+                continue;
+            }
             if line.deleted {
                 // Nothing is left of it but that it was deleted.
                 let last = sqlite::position_of(db, line.thread, line.last_stamp)?;

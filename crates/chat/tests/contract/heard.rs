@@ -1,11 +1,11 @@
 //! What listeners ask: which threads a user hears, and what they missed in one.
 
 use samband_chat::store::{
-    CreateThread, DeleteMessage, InThread, Memberships, NotesAfter, PurgeChunk, UpdateMessage, UpdateThread,
-    is_deleted_message,
+    CreateThread, DeleteMessage, InThread, Memberships, MissedBy, NotesAfter, NotesAt, NotesOfResource, PurgeChunk,
+    UpdateMessage, UpdateThread, is_gone,
 };
 use samband_chat::{ChangedDoc, Kinds};
-use samband_core::{Note, ResourceId, Stamp, StreamId, ThreadId, UserId};
+use samband_core::{LogPosition, Note, ResourceId, Stamp, StreamId, ThreadId, UserId};
 
 use crate::world::{START, World, member, metadata, on_every_engine};
 
@@ -180,7 +180,9 @@ async fn what_was_missed_is_told_as_it_is_today() {
         for note in &notes {
             let body = std::str::from_utf8(&note.body).unwrap();
             assert!(!body.contains("secret"), "{note:?}: {body}");
-            assert_eq!(is_deleted_message(note), note.stamp == secret);
+            // The message, and its edit; not that it was deleted.
+            let of_secret = note.stamp == secret || note.about == Some(secret);
+            assert_eq!(is_gone(note), of_secret && note.kind != Kinds::MESSAGE_DELETED);
             if note.about == Some(kept) {
                 let changed: ChangedDoc = serde_json::from_slice(&note.body).unwrap();
                 assert_eq!(changed.message.content, "third", "each edit shows the present text");
@@ -220,6 +222,123 @@ async fn another_resource_is_told_nothing() {
             limit: 100,
         };
         assert_eq!(world.ask(query).await, []);
+    })
+    .await;
+}
+
+/// All that a reader of the open stream is told after a position: a user, or a whole resource.
+async fn replay(world: &World, user: Option<UserId>, after: LogPosition) -> Vec<Note> {
+    let resource = world.resource;
+    let Some(user) = user else {
+        // In chunks of every size the same comes out.
+        let mut whole: Option<Vec<Note>> = None;
+        for limit in [1, 2, 3, 1_000] {
+            let (mut notes, mut after) = (Vec::new(), after);
+            loop {
+                let chunk = world.ask(NotesOfResource { resource, after, limit }).await;
+                notes.extend(chunk.notes);
+                match chunk.read_to {
+                    Some(read_to) => after = read_to,
+                    None => break,
+                }
+            }
+            assert!(whole.is_none_or(|whole| whole == notes), "limit {limit}");
+            whole = Some(notes);
+        }
+        return whole.unwrap_or_default();
+    };
+    let missed = world.ask(MissedBy { resource, user, after }).await;
+    assert!(missed.is_sorted_by_key(|missed| missed.position));
+    world.ask(NotesAt { resource, missed }).await
+}
+
+/// The gist of what is heard: kinds, without what is gone.
+fn kinds(notes: &[Note]) -> Vec<samband_core::Kind> {
+    notes
+        .iter()
+        .filter(|note| !is_gone(note))
+        .map(|note| note.kind)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_reader_that_resumes_hears_its_own_threads_while_it_was_in_them() {
+    on_every_engine(async |world: World| {
+        let [alice, bob, carol] = [world.user().await, world.user().await, world.user().await];
+        let one = world.at(world.thread(alice, &[bob]).await, alice);
+        let two = world.at(world.thread(alice, &[]).await, alice);
+        let from = replay(&world, None, LogPosition(0)).await.last().unwrap().position;
+        assert_eq!(replay(&world, Some(bob), from).await, []);
+
+        let first = world.say(one, "first").await.unwrap();
+        world.say(two, "before bob").await.unwrap();
+        world.add(two, vec![member(bob)]).await.unwrap();
+        world.read_up_to(world.at(one.thread, bob), first).await.unwrap();
+        world.say(two, "with bob").await.unwrap();
+        world.remove(two, bob).await.unwrap();
+        world.say(two, "after bob").await.unwrap();
+        let heard = replay(&world, Some(bob), from).await;
+        let expected = [
+            Kinds::TEXT,
+            Kinds::PARTICIPANTS_ADDED,
+            Kinds::READ_RECEIPT,
+            Kinds::TEXT,
+            Kinds::PARTICIPANT_REMOVED,
+        ];
+        assert_eq!(kinds(&heard), expected);
+        assert!(heard.iter().all(|note| note.position > from));
+        // After each of them the rest, and nothing twice.
+        for (index, note) in heard.iter().enumerate() {
+            assert_eq!(replay(&world, Some(bob), note.position).await, heard[index + 1..]);
+        }
+        // Who comes back hears of both stays.
+        world.add(two, vec![member(bob)]).await.unwrap();
+        world.say(two, "with bob again").await.unwrap();
+        let again = replay(&world, Some(bob), from).await;
+        assert_eq!(kinds(&again)[5..], [Kinds::PARTICIPANTS_ADDED, Kinds::TEXT]);
+        // A newer receipt takes the older one's place.
+        let second = world.say(one, "second").await.unwrap();
+        world.read_up_to(world.at(one.thread, bob), second).await.unwrap();
+        // A late one for an older message changes nothing.
+        world.read_up_to(world.at(one.thread, bob), first).await.unwrap();
+        let receipts: Vec<_> = replay(&world, Some(alice), from).await;
+        let receipts = receipts.iter().filter(|note| note.kind == Kinds::READ_RECEIPT).count();
+        assert_eq!(receipts, 1);
+        assert_eq!(replay(&world, Some(carol), LogPosition(0)).await, []);
+
+        // The whole resource hears all of it, and nothing of another.
+        let whole = kinds(&replay(&world, None, from).await);
+        assert_eq!(whole.iter().filter(|kind| **kind == Kinds::TEXT).count(), 6);
+        let elsewhere = NotesOfResource {
+            resource: world.other,
+            after: LogPosition(0),
+            limit: 10,
+        };
+        assert!(world.ask(elsewhere).await.notes.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_a_deleted_thread_a_reader_hears_only_that() {
+    on_every_engine(async |world: World| {
+        let (alice, bob) = (world.user().await, world.user().await);
+        let (at, _) = eventful_thread(&world).await;
+        world.add(at, vec![member(alice), member(bob)]).await.unwrap();
+        world.remove(at, bob).await.unwrap();
+        world.delete_thread(at).await.unwrap();
+        let all = [Some(alice), Some(at.caller), None];
+        for reader in all {
+            let heard = replay(&world, reader, LogPosition(0)).await;
+            assert_eq!(kinds(&heard), [Kinds::THREAD_DELETED], "{reader:?}");
+        }
+        // Bob was removed before: for him there is nothing left.
+        assert_eq!(kinds(&replay(&world, Some(bob), LogPosition(0)).await), []);
+        while !world.store.background(PurgeChunk(at.thread)).await.unwrap() {}
+        for reader in all {
+            let heard = replay(&world, reader, LogPosition(0)).await;
+            assert_eq!(kinds(&heard), [Kinds::THREAD_DELETED], "{reader:?}");
+        }
     })
     .await;
 }
