@@ -27,7 +27,7 @@ What differs from Azure Communication Services:
 - Only communication users of the same resource can be participants. Phone numbers, Teams users and
   bots are answered item by item with `403 Permissions check failed`.
 - Real-time notifications work with the JavaScript SDK from 1.5.4 on as it is, before with an override or a
-  host mapping (docs/realtime.md; `tests/browser/results.md` has what Chromium saw with 1.6.0 and 1.5.4).
+  host mapping (docs/realtime.md); the last table has what browsers saw.
 - Push notifications by a Notification Hub are not sent.
 - A message's `createdOn` is its id: one clock for each thread, strictly rising.
 - The limits are lifted unless `--limits acs` asks for them.
@@ -62,7 +62,59 @@ fn page(root: &Path) -> Result<String> {
     {
         table(&mut page, service, &coverage)?;
     }
+    real_time(&mut page, root)?;
     Ok(page)
+}
+
+/// The checks of real browsers, counted for each package version, engine and transport.
+fn real_time(page: &mut String, root: &Path) -> Result<()> {
+    const EVENTS: &str = "events.";
+    let file = root.join("tests/browser/results.md");
+    let results = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let cells = |line: &str| -> Vec<String> { line.split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let mut rows = results.lines().filter(|line| line.starts_with("| ")).map(cells);
+    let suites = rows.next().context("the table of tests/browser/results.md")?;
+    let rows: Vec<_> = rows
+        .filter(|row| row.get(1).is_some_and(|check| check.contains('.')))
+        .collect();
+    let passed = |column: usize, events: bool| {
+        let of = rows.iter().filter(|row| row[1].starts_with(EVENTS) == events);
+        let of: Vec<_> = of.filter_map(|row| row.get(column)).collect();
+        let passed = of.iter().filter(|cell| **cell == "pass").count();
+        format!("{passed} of {}", of.len())
+    };
+    writeln!(page, "\n## real time\n")?;
+    writeln!(
+        page,
+        "Browser and transport by package, as `tests/browser` runs them; its `results.md` has each check.\n"
+    )?;
+    writeln!(
+        page,
+        "| `@azure/communication-chat` | browser | transport | events | other checks |"
+    )?;
+    writeln!(page, "| --- | --- | --- | --- | --- |")?;
+    for (column, suite) in suites.iter().enumerate().filter(|(_, name)| name.starts_with("chat-")) {
+        // `- chat-1.6.0-firefox: @azure/communication-chat@1.6.0, websocket, firefox`
+        let line = results
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("- {suite}: ")));
+        let words: Vec<_> = line.unwrap_or_default().split(", ").collect();
+        let [package, transport, browser] = words[..] else {
+            bail!("tests/browser/results.md does not say what {suite} is");
+        };
+        let version = package.rsplit('@').next().unwrap_or_default();
+        let (events, others) = (passed(column, true), passed(column, false));
+        writeln!(page, "| {version} | {browser} | {transport} | {events} | {others} |")?;
+    }
+    writeln!(
+        page,
+        "| 1.4.0 to 1.5.3 | | | not run | an npm override: docs/realtime.md |"
+    )?;
+    writeln!(
+        page,
+        "| 1.0.0 to 1.3.2 | | | not run | a host mapping: docs/realtime.md |"
+    )?;
+    Ok(())
 }
 
 fn table(page: &mut String, service: &Service, coverage: &Coverage) -> Result<()> {

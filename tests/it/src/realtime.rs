@@ -306,3 +306,102 @@ async fn in_a_large_thread_a_batch_is_one_event_and_typing_is_thinned() {
     assert_eq!(kinds, vec![Some(245); 20]);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn who_never_reads_is_let_go_and_holds_nobody_up() {
+    let server = server().await;
+    let (ann, bob) = (server.user().await, server.user().await);
+    let thread = server.thread(&ann, &[&bob]).await;
+    let mut deaf = connect(&server, &bob, "deaf").await;
+    let mut hears = connect(&server, &bob, "hears").await;
+    let long = "x".repeat(20_000);
+    for number in 0..1_500 {
+        server.say(&ann, &thread, &format!("{number} {long}")).await;
+        let heard = event(&text(&mut hears).await.unwrap());
+        let body = heard["messageBody"].as_str().unwrap();
+        assert!(body.starts_with(&format!("{number} ")), "{body:.20}");
+    }
+    // What the kernel and the queue held comes out, without a gap, and then the end.
+    let mut heard = 0;
+    while let Some(frame) = text(&mut deaf).await {
+        let body = event(&frame)["messageBody"].as_str().unwrap().to_owned();
+        assert!(body.starts_with(&format!("{heard} ")), "{body:.20}");
+        heard += 1;
+    }
+    assert!(heard < 1_500, "nothing was left out");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn more_than_anybody_has_to_say_is_not_read() {
+    let server = server().await;
+    let user = server.user().await;
+    let mut socket = connect(&server, &user, "loud").await;
+    // A hundred megabytes in one message: the server closes long before it has taken them.
+    let piece = Message::text("y".repeat(100 << 20));
+    let sent = socket.send(piece).await;
+    let closed = match sent {
+        Err(_) => true,
+        Ok(()) => text(&mut socket).await.is_none(),
+    };
+    assert!(closed);
+
+    let query = allocate(&server, &user, "poll").await;
+    let sid = handshake(&server, &query).await;
+    let url = format!("{}/socket.io/1/xhr-polling/{sid}?{query}", server.info.endpoint);
+    assert!(
+        server
+            .send(server.http.get(&url))
+            .await
+            .expect(200)
+            .text
+            .contains("1::")
+    );
+    let flood = server.http.post(&url).body("z".repeat(1 << 20));
+    server.send(flood).await.refused(413, "RequestBodyTooLarge");
+    // Lengths that are wrong, in frames that are not ended.
+    for body in [
+        "\u{fffd}999\u{fffd}5:1+::{}",
+        "\u{fffd}-1\u{fffd}x",
+        "\u{fffd}3\u{fffd}😀😀",
+        "\u{fffd}",
+    ] {
+        let posted = server.http.post(&url).body(body);
+        server.send(posted).await.refused(400, "BadRequest");
+    }
+    // The session is none the worse for it.
+    let ping = server.http.post(&url).body("5:1+::{\"name\":\"ping\"}");
+    server.send(ping).await.expect(200);
+    assert!(
+        server
+            .send(server.http.get(&url))
+            .await
+            .expect(200)
+            .text
+            .starts_with("6:::1+")
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_id_opens_nothing_for_another_connection() {
+    let server = server().await;
+    let (user, other) = (server.user().await, server.user().await);
+    let query = allocate(&server, &user, "mine").await;
+    let sid = handshake(&server, &query).await;
+    let foreign = allocate(&server, &other, "theirs").await;
+    let url = |query: &str| format!("{}/socket.io/1/xhr-polling/{sid}?{query}", server.info.endpoint);
+    server
+        .send(server.http.get(url(&foreign)))
+        .await
+        .refused(401, "Unauthorized");
+    // Once it is over, an id that comes again is a new session of the same user, and of nobody else.
+    server.send(server.http.get(url(&query))).await.expect(200);
+    server.send(server.http.post(url(&query)).body("0::")).await.expect(200);
+    server.clock.advance(8 * 24 * 3_600_000);
+    server
+        .send(server.http.get(url(&query)))
+        .await
+        .refused(401, "Unauthorized");
+    server.stop().await;
+}
