@@ -11,13 +11,13 @@ use crate::identifier::IdentifierModel;
 use crate::requests::*;
 use crate::responses::*;
 use crate::shape::{Dialect, Shape, read_time};
-use crate::v2021_03_07;
+use crate::v2021_03_01_preview5;
 
 pub const SHAPE: Shape = Shape {
     version: ApiVersion::preview(2020, 9, 21, 2),
     dialect: Dialect::Members,
     idempotency_header: None,
-    ..v2021_03_07::SHAPE
+    ..v2021_03_01_preview5::SHAPE
 };
 
 #[derive(Deserialize)]

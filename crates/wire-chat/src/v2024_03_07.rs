@@ -3,12 +3,12 @@
 use samband_wire_core::ApiVersion;
 
 use crate::shape::Shape;
-use crate::v2025_03_15;
+use crate::v2024_03_15_preview;
 
 pub const SHAPE: Shape = Shape {
     version: ApiVersion::stable(2024, 3, 7),
     thread_metadata: false,
     participant_metadata: false,
     retention_policy: false,
-    ..v2025_03_15::SHAPE
+    ..v2024_03_15_preview::SHAPE
 };

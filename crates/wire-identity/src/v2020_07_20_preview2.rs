@@ -4,11 +4,11 @@
 use samband_wire_core::ApiVersion;
 
 use crate::shape::Shape;
-use crate::v2021_03_07;
+use crate::v2021_02_22_preview1;
 
 pub const SHAPE: Shape = Shape {
     version: ApiVersion::preview(2020, 7, 20, 2),
     ignored_scopes: &["pstn"],
     flat: true,
-    ..v2021_03_07::SHAPE
+    ..v2021_02_22_preview1::SHAPE
 };

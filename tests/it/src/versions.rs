@@ -12,8 +12,8 @@ async fn unknown_versions_get_the_nearest_older_and_malformed_ones_an_error() {
     for version in [
         "2031-01-01",
         "2025-03-15",
-        "2024-06-05-preview",
-        "2021-04-05-preview6",
+        "2021-10-01-preview7",
+        "2020-11-01-preview3",
         "2019-01-01",
     ] {
         server.chat_in(version, &user, "GET", "threads", None).await.expect(200);
@@ -83,39 +83,42 @@ async fn an_answer_never_carries_a_field_that_its_version_does_not_know() {
             .expect(200)
             .json
     };
-    let newest = read("2025-03-15", "").await;
-    assert_eq!(newest["metadata"], json!({ "a": "b" }));
-    assert_eq!(
-        newest["retentionPolicy"],
-        json!({ "kind": "threadCreationDate", "deleteThreadAfterDays": 40 })
-    );
-    assert_eq!(newest["createdByCommunicationIdentifier"]["kind"], "communicationUser");
-    assert_eq!(
-        read("2025-03-15", "/participants").await["value"][0]["metadata"],
-        json!({ "c": "d" })
-    );
-
-    let stable = read("2024-03-07", "").await;
-    assert_eq!(
-        (&stable["metadata"], &stable["retentionPolicy"]),
-        (&Value::Null, &Value::Null)
-    );
-    assert_eq!(
-        read("2024-03-07", "/participants").await["value"][0]["metadata"],
-        Value::Null
-    );
-    assert_eq!(
-        read("2024-03-07", "/messages").await["value"][0]["metadata"],
-        json!({ "e": "f" })
-    );
-
-    let first = read("2021-03-07", "/messages").await;
-    assert_eq!(first["value"][0]["metadata"], Value::Null);
-    assert_eq!(first["value"][0]["senderCommunicationIdentifier"]["kind"], Value::Null);
-    assert_eq!(
-        first["value"][0]["senderCommunicationIdentifier"]["rawId"],
-        user.id.as_str()
-    );
+    // By the documents: `kind` of identifiers, metadata of messages, of threads and participants, and
+    // retention policies.
+    for (version, kind, of_messages, of_threads, retention) in [
+        ("2021-03-01-preview5", false, false, false, false),
+        ("2021-03-07", false, false, false, false),
+        ("2021-04-05-preview6", false, true, false, false),
+        ("2021-09-07", false, true, false, false),
+        ("2023-04-01-preview", false, true, false, false),
+        ("2023-07-01-preview", true, true, true, false),
+        ("2023-11-07", true, true, false, false),
+        ("2023-11-15-preview", true, true, true, false),
+        ("2024-03-01-preview", true, true, true, false),
+        ("2024-03-07", true, true, false, false),
+        ("2024-03-15-preview", true, true, true, true),
+        ("2024-06-05-preview", true, true, true, true),
+        ("2025-03-15", true, true, true, true),
+    ] {
+        let expect = |known: bool, value: Value| if known { value } else { Value::Null };
+        let shown = read(version, "").await;
+        assert_eq!(shown["metadata"], expect(of_threads, json!({ "a": "b" })), "{version}");
+        let policy = json!({ "kind": "threadCreationDate", "deleteThreadAfterDays": 40 });
+        assert_eq!(shown["retentionPolicy"], expect(retention, policy), "{version}");
+        let creator = &shown["createdByCommunicationIdentifier"];
+        assert_eq!(creator["kind"], expect(kind, json!("communicationUser")), "{version}");
+        assert_eq!(creator["rawId"], user.id.as_str(), "{version}");
+        let member = read(version, "/participants").await["value"][0].clone();
+        assert_eq!(member["metadata"], expect(of_threads, json!({ "c": "d" })), "{version}");
+        let message = read(version, "/messages").await["value"][0].clone();
+        assert_eq!(
+            message["metadata"],
+            expect(of_messages, json!({ "e": "f" })),
+            "{version}"
+        );
+        let sender = &message["senderCommunicationIdentifier"];
+        assert_eq!(sender["kind"], expect(kind, json!("communicationUser")), "{version}");
+    }
     server.stop().await;
 }
 
