@@ -393,3 +393,6 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
