@@ -13,4 +13,12 @@ macro_rules! targets {
     };
 }
 
-targets![payload, polling_frames, query, signed_parameters, socketio_packet];
+targets![
+    open_command,
+    open_position,
+    payload,
+    polling_frames,
+    query,
+    signed_parameters,
+    socketio_packet,
+];

@@ -123,7 +123,7 @@ def errors() -> None:
             ("no JSON", None, None),
             ("[]", None, None),
             ({"type": "dance", "id": "2"}, "2", None),
-            ({"id": "3"}, None, None),
+            ({"id": "3"}, "3", None),
             ({"type": "typing", "id": "4"}, "4", None),
             ({"type": "typing", "threadId": "19:nonsense", "id": "5"}, "5", None),
             ({"type": "typing", "threadId": foreign, "id": "6"}, "6", "Forbidden"),

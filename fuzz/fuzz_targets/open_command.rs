@@ -1,0 +1,4 @@
+//! libFuzzer's way into the body of the same name.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| samband_fuzz_bodies::open_command::check(data));
