@@ -34,7 +34,7 @@ pub enum Control<'a> {
 pub enum GapReason {
     /// The reader was too slow; the stream ends, and goes on from the last position.
     SlowConsumer,
-    /// The store could not be read: the reader lists anew what it follows.
+    /// The store could not be read; the stream ends, and goes on from the last position.
     Unavailable,
 }
 
