@@ -168,7 +168,7 @@ impl FromStr for Stamp {
 
 /// A place in the store's log: what was stored later stands higher. 0 is before everything, and is
 /// the place of what is heard without being stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct LogPosition(pub i64);
 
 /// Any identifier of the field, told apart by the form of its raw id.

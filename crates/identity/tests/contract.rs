@@ -95,7 +95,7 @@ fn migrations() -> Vec<Migration> {
 async fn on_every_engine(test: impl AsyncFn(World)) {
     let clock = Arc::new(ManualClock::at(START));
     let shared: Arc<dyn Clock> = clock.clone();
-    for kept in every_engine(&migrations(), &shared) {
+    for kept in every_engine(&migrations(), &shared).await {
         println!("engine: {}", kept.name);
         clock.set(START);
         let (store, random) = (kept.store.clone(), Arc::new(Counter::default()));
@@ -660,7 +660,7 @@ async fn a_token_of_another_server_or_changed_on_the_way_is_none() {
     let mut issued = Vec::new();
     let mut worlds = Vec::new();
     let shared = Arc::new(ManualClock::at(START));
-    for kept in every_engine(&migrations(), &clock) {
+    for kept in every_engine(&migrations(), &clock).await {
         let random = Arc::new(Counter::default());
         let server = Server::over(&kept.store, &shared, &random).await;
         let new = NewResource {

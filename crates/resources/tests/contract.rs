@@ -80,7 +80,7 @@ fn new_resource(name: &str) -> NewResource {
 async fn on_every_engine(test: impl AsyncFn(World)) {
     let clock = Arc::new(ManualClock::at(START));
     let shared: Arc<dyn Clock> = clock.clone();
-    for kept in every_engine(MIGRATIONS, &shared) {
+    for kept in every_engine(MIGRATIONS, &shared).await {
         println!("engine: {}", kept.name);
         clock.set(START);
         let store = kept.store.clone();

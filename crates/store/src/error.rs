@@ -7,6 +7,16 @@ use std::path::PathBuf;
 pub enum EngineError {
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    #[error("{}", shown(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("no connection to PostgreSQL: {0}")]
+    Pool(String),
+    #[error("a transaction took longer than {0} s")]
+    TooSlow(u64),
+    #[error("the lease {0} is another node's by now")]
+    Fenced(&'static str),
+    #[error("the embedded engine was asked something that waits")]
+    Waited,
     #[error("stored document of kind {kind} cannot be read: {reason}")]
     Document { kind: &'static str, reason: String },
     #[error("a change panicked: {0}")]
@@ -14,6 +24,15 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// A change's panic, with its message where it has one.
+    pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned());
+        Self::Panicked(message.unwrap_or_default())
+    }
+
     /// Whether the medium failed (full, unwritable, gone), and not the change that was tried.
     pub fn is_medium(&self) -> bool {
         use rusqlite::ErrorCode::*;
@@ -34,7 +53,19 @@ impl EngineError {
                         | PermissionDenied
                 )
             ),
-            Self::Document { .. } | Self::Panicked(_) => false,
+            Self::Postgres(_) | Self::Pool(_) | Self::TooSlow(_) => true,
+            Self::Document { .. } | Self::Panicked(_) | Self::Waited | Self::Fenced(_) => false,
+        }
+    }
+}
+
+/// PostgreSQL's message with its code; the error alone says no more than "db error".
+fn shown(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("PostgreSQL: {} ({})", db.message(), db.code().code()),
+        None => {
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+            format!("PostgreSQL: {error}{}", cause.unwrap_or_default())
         }
     }
 }
@@ -72,6 +103,8 @@ pub enum OpenError {
     InUse(PathBuf),
     #[error("database {path}: {source}")]
     Database { path: PathBuf, source: EngineError },
+    #[error("PostgreSQL at {server}: {reason}")]
+    Postgres { server: String, reason: String },
     #[error("migration {room} {number}: {source}")]
     Migration {
         room: &'static str,

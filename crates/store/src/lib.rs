@@ -8,6 +8,7 @@ mod change;
 mod error;
 mod log;
 mod migration;
+pub mod postgres;
 mod repeat;
 pub mod sqlite;
 #[cfg(feature = "testing")]
@@ -15,13 +16,16 @@ pub mod testing;
 
 use std::sync::Arc;
 
-pub use change::{Change, Cx, Query, Stop};
+pub use change::{Change, Cx, Outcomes, Outdated, Query, Stop, Together, Transaction};
 pub use error::{CommitError, EngineError, OpenError, StoreError};
+pub use futures_util::future::BoxFuture;
 pub use log::{Entry, Epoch, FirstAfter, LogEnd, LogState};
 pub use migration::Migration;
+pub use postgres::Lease;
 pub use repeat::{RepeatKey, RepeatRefused, Repeatable, forget_expired_repeats};
 
 use samband_core::{Clock, Publish};
+use tokio::sync::mpsc;
 
 /// A handle on the store; cheap to clone.
 #[derive(Clone)]
@@ -29,6 +33,7 @@ pub struct Store(Arc<Engine>);
 
 enum Engine {
     Sqlite(sqlite::Engine),
+    Postgres(postgres::Engine),
 }
 
 impl Store {
@@ -52,10 +57,80 @@ impl Store {
         Ok(Self(Arc::new(Engine::Sqlite(engine))))
     }
 
+    /// Connects to PostgreSQL and brings the schema up to date; of several nodes that start at once
+    /// one does it. `publish` gets the notes of every committed transaction.
+    pub async fn open_postgres(
+        options: postgres::Options,
+        migrations: &[Migration],
+        publish: Publish,
+    ) -> Result<Self, OpenError> {
+        let engine = postgres::Engine::open(options, migrations, publish).await?;
+        Ok(Self(Arc::new(Engine::Postgres(engine))))
+    }
+
+    /// The time that all nodes of this store share; none where it is this machine's.
+    pub fn clock(&self) -> Option<Arc<dyn Clock>> {
+        match &*self.0 {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(engine) => Some(engine.clock()),
+        }
+    }
+
+    /// Whether other nodes may use the same store.
+    pub fn is_shared(&self) -> bool {
+        matches!(&*self.0, Engine::Postgres(_))
+    }
+
+    /// What other nodes changed of what this one keeps in memory; given once, none where there are no others.
+    pub fn outdated(&self) -> Option<mpsc::Receiver<Outdated>> {
+        match &*self.0 {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(engine) => engine.take_outdated(),
+        }
+    }
+
+    /// Whether what is kept in memory can be trusted: false once it is unknown for five seconds what
+    /// other nodes changed.
+    pub fn knows_what_others_changed(&self) -> bool {
+        match &*self.0 {
+            Engine::Sqlite(_) => true,
+            Engine::Postgres(engine) => engine.knows_what_others_changed(),
+        }
+    }
+
+    /// Takes or renews the right to some work that one node does at a time; none while another has it.
+    pub async fn lease(&self, name: &'static str) -> Result<Option<Lease>, StoreError> {
+        match &*self.0 {
+            Engine::Sqlite(_) => Ok(Some(Lease::for_ever(name))),
+            Engine::Postgres(engine) => engine.lease(name).await,
+        }
+    }
+
+    /// Removes what the engine itself keeps for a while.
+    pub async fn tidy(&self, lease: &Lease) -> Result<(), CommitError<()>> {
+        match &*self.0 {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.tidy(lease).await,
+        }
+    }
+
+    /// As [`background`](Self::background), refused (`Unavailable`) once the lease is another's.
+    pub async fn background_under<C: Change>(
+        &self,
+        lease: &Lease,
+        change: C,
+    ) -> Result<C::Out, CommitError<C::Refusal>> {
+        match &*self.0 {
+            Engine::Sqlite(engine) => engine.commit(change, sqlite::Lane::Background).await,
+            Engine::Postgres(engine) => engine.background(change, Some(lease.clone())).await,
+        }
+    }
+
     /// Makes the change durable, publishes its notes, then answers. A refusal has changed nothing.
     pub async fn commit<C: Change>(&self, change: C) -> Result<C::Out, CommitError<C::Refusal>> {
         match &*self.0 {
             Engine::Sqlite(engine) => engine.commit(change, sqlite::Lane::Urgent).await,
+            Engine::Postgres(engine) => engine.commit(change).await,
         }
     }
 
@@ -63,6 +138,7 @@ impl Store {
     pub async fn background<C: Change>(&self, change: C) -> Result<C::Out, CommitError<C::Refusal>> {
         match &*self.0 {
             Engine::Sqlite(engine) => engine.commit(change, sqlite::Lane::Background).await,
+            Engine::Postgres(engine) => engine.background(change, None).await,
         }
     }
 
@@ -70,6 +146,7 @@ impl Store {
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, StoreError> {
         match &*self.0 {
             Engine::Sqlite(engine) => engine.read(query).await,
+            Engine::Postgres(engine) => engine.read(query).await,
         }
     }
 
@@ -77,6 +154,7 @@ impl Store {
     pub async fn health(&self) -> Result<(), String> {
         match &*self.0 {
             Engine::Sqlite(engine) => engine.health().await,
+            Engine::Postgres(engine) => engine.health().await,
         }
     }
 
@@ -84,6 +162,7 @@ impl Store {
     pub async fn close(&self) {
         match &*self.0 {
             Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
         }
     }
 }

@@ -6,6 +6,8 @@ pub struct Migration {
     pub room: &'static str,
     pub number: u32,
     pub sqlite: &'static str,
+    /// The same on PostgreSQL; none where only the embedded engine's tables are older than the step.
+    pub postgres: &'static str,
 }
 
 /// The engine's own tables: the log, the remembered repeats, the log's epoch.
@@ -14,10 +16,12 @@ pub(crate) const OWN: &[Migration] = &[
         room: "store",
         number: 1,
         sqlite: include_str!("sqlite/0001_log.sql"),
+        postgres: include_str!("postgres/0001_log.sql"),
     },
     Migration {
         room: "store",
         number: 2,
         sqlite: include_str!("sqlite/0002_epoch.sql"),
+        postgres: include_str!("postgres/0002_epoch.sql"),
     },
 ];

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use samband_core::{Clock, Kind, ManualClock, Millis, ResourceId, Stamp, StreamId};
 use samband_store::testing::every_engine;
 use samband_store::{
-    Change, CommitError, EngineError, Entry, Query, RepeatKey, RepeatRefused, Repeatable, Stop, Store, sqlite,
+    BoxFuture, Change, CommitError, EngineError, Entry, Query, RepeatKey, RepeatRefused, Repeatable, Stop, Store,
+    Transaction, postgres, sqlite,
 };
 
 const STREAM: StreamId = StreamId([7; 16]);
@@ -30,7 +31,11 @@ impl Change for Append {
     fn stream(&self) -> StreamId {
         STREAM
     }
-    fn sqlite(&self, tx: &mut sqlite::Tx<'_>) -> Result<i64, Stop<&'static str>> {
+    samband_store::apply_on_every_engine!();
+}
+
+impl Append {
+    async fn apply(&self, tx: &mut impl Transaction) -> Result<i64, Stop<&'static str>> {
         if self.behave == Behave::Refuse {
             return Err(Stop::Refused("no"));
         }
@@ -47,7 +52,8 @@ impl Change for Append {
             seq: Some(self.stamp),
             doc: b"{}",
             heard: None,
-        })?;
+        })
+        .await?;
         assert!(self.behave != Behave::Panic, "as asked");
         Ok(self.stamp)
     }
@@ -59,11 +65,17 @@ impl Query for Count {
     fn sqlite(&self, db: &sqlite::Reader<'_>) -> Result<i64, EngineError> {
         Ok(db.query_row("SELECT count(*) FROM entry", (), |row| row.get(0))?)
     }
+    fn postgres<'a>(&'a self, db: &'a postgres::Session) -> BoxFuture<'a, Result<i64, EngineError>> {
+        Box::pin(async {
+            let row = db.query_opt("SELECT count(*) FROM entry", &[]).await?.expect("one row");
+            Ok(row.get(0))
+        })
+    }
 }
 
-fn stores() -> Vec<samband_store::testing::TestStore> {
+async fn stores() -> Vec<samband_store::testing::TestStore> {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Millis(1_000)));
-    every_engine(&[], &clock)
+    every_engine(&[], &clock).await
 }
 
 async fn append(store: &Store, stamp: i64, behave: Behave) -> Result<i64, CommitError<&'static str>> {
@@ -72,7 +84,7 @@ async fn append(store: &Store, stamp: i64, behave: Behave) -> Result<i64, Commit
 
 #[tokio::test]
 async fn a_query_sees_what_was_acknowledged_and_nothing_of_a_refusal() {
-    for test in stores() {
+    for test in stores().await {
         assert_eq!(append(&test.store, 1, Behave::Well).await, Ok(1), "{}", test.name);
         assert_eq!(
             append(&test.store, 2, Behave::Refuse).await,
@@ -84,7 +96,7 @@ async fn a_query_sees_what_was_acknowledged_and_nothing_of_a_refusal() {
 
 #[tokio::test]
 async fn a_change_that_panics_or_breaks_a_constraint_fails_alone() {
-    for test in stores() {
+    for test in stores().await {
         let changes = [
             (1, Behave::Well),
             (2, Behave::Panic),
@@ -111,7 +123,7 @@ async fn a_change_that_panics_or_breaks_a_constraint_fails_alone() {
 
 #[tokio::test]
 async fn background_changes_are_made_too() {
-    for test in stores() {
+    for test in stores().await {
         assert_eq!(
             test.store
                 .background(Append {
@@ -127,7 +139,7 @@ async fn background_changes_are_made_too() {
 
 #[tokio::test]
 async fn a_closed_store_refuses_and_has_kept_everything() {
-    for test in stores() {
+    for test in stores().await {
         for stamp in 1..=100 {
             append(&test.store, stamp, Behave::Well).await.unwrap();
         }
@@ -163,7 +175,10 @@ impl Change for Counted {
     fn stream(&self) -> StreamId {
         STREAM
     }
-    fn sqlite(&self, _: &mut sqlite::Tx<'_>) -> Result<usize, Stop<()>> {
+    samband_store::apply_on_every_engine!();
+}
+impl Counted {
+    async fn apply(&self, _: &mut impl Transaction) -> Result<usize, Stop<()>> {
         Ok(self.0.fetch_add(1, Ordering::SeqCst))
     }
 }
@@ -172,7 +187,7 @@ impl Change for Counted {
 async fn a_repeated_request_is_applied_once_and_another_under_its_key_is_refused() {
     let clock = Arc::new(ManualClock::at(Millis(1_000)));
     let shared: Arc<dyn Clock> = clock.clone();
-    for test in every_engine(&[], &shared) {
+    for test in every_engine(&[], &shared).await {
         let applied = Arc::new(AtomicUsize::new(0));
         let repeat = |key: &str, hash: u8| {
             let key = RepeatKey {

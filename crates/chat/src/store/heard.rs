@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use samband_core::{LogPosition, Note, ResourceId, Stamp, ThreadId, UserId};
-use samband_store::{EngineError, Query, sqlite as engine};
+use samband_core::{LogPosition, Note, ResourceId, Stamp, StreamId, ThreadId, UserId};
+use samband_store::{EngineError, Query};
 
-use super::{document, sqlite, user_key};
+use super::db::{ChatDb, Told};
+use super::{document, user_key};
 use crate::model::{ChangedDoc, Kinds, MessageDoc};
 
 /// The live threads that a user takes part in, each with the stamp of its newest entry.
@@ -17,8 +18,12 @@ pub struct Memberships {
 
 impl Query for Memberships {
     type Out = Vec<(ThreadId, Stamp)>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        Ok(sqlite::memberships(db, self.resource, &user_key(self.user))?)
+    samband_store::answer_on_every_engine!();
+}
+
+impl Memberships {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        Ok(db.memberships(self.resource, &user_key(self.user)).await?)
     }
 }
 
@@ -33,21 +38,30 @@ pub struct NotesAfter {
 
 impl Query for NotesAfter {
     type Out = Vec<Note>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
+    samband_store::answer_on_every_engine!();
+}
+
+impl NotesAfter {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
         let mut deleted = Deleted::default();
-        let mut notes = sqlite::entries_after(db, self.resource, self.thread, self.after, self.limit)?;
+        let mut notes = db
+            .entries_after(self.resource, self.thread, self.after, self.limit)
+            .await?;
         for note in &mut notes {
-            let deleted = deleted.is(db, note)?;
-            as_of_today(db, deleted, note)?;
+            let deleted = deleted.is(db, note).await?;
+            as_of_today(db, deleted, note).await?;
         }
         Ok(notes)
     }
 }
 
 /// Where something stands that a reader has not heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missed {
     pub position: LogPosition,
+    pub thread: ThreadId,
+    /// The order among those of a thread.
+    pub stamp: Stamp,
     /// A read receipt, which is stored beside the log.
     pub receipt: bool,
 }
@@ -60,18 +74,32 @@ pub struct Missed {
 pub struct MissedBy {
     pub resource: ResourceId,
     pub user: UserId,
-    pub after: LogPosition,
+    pub told: Told,
+}
+
+/// What a user missed.
+pub struct MissedByUser {
+    pub missed: Vec<Missed>,
+    /// Once that is told, everything up to here is.
+    pub settled: LogPosition,
 }
 
 impl Query for MissedBy {
-    type Out = Vec<Missed>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
+    type Out = MissedByUser;
+    samband_store::answer_on_every_engine!();
+}
+
+impl MissedBy {
+    async fn answer(&self, db: &impl ChatDb) -> Result<MissedByUser, EngineError> {
         let user = user_key(self.user);
         let mut missed = Vec::new();
-        let lines = sqlite::lines_since(db, self.resource, &user, self.after)?;
+        let settled = db.settled().await?;
+        let lines = db.lines_since(self.resource, &user, self.told.to).await?;
         for line in &lines {
-            let entry = |position| Missed {
+            let entry = |position, stamp| Missed {
                 position,
+                thread: line.thread,
+                stamp,
                 receipt: false,
             };
             if line.deleted && line.removed {
@@ -79,34 +107,37 @@ impl Query for MissedBy {
             }
             if line.deleted {
                 // Nothing is left of it but that it was deleted.
-                let last = sqlite::position_of(db, line.thread, line.last_stamp)?;
-                missed.extend(last.filter(|position| *position > self.after).map(entry));
+                let last = db.position_of(line.thread, line.last_stamp).await?;
+                let untold = last.filter(|position| !self.told.holds(*position));
+                missed.extend(untold.map(|position| entry(position, line.last_stamp)));
                 continue;
             }
-            let stays = sqlite::stays(db, line.thread, &user)?;
-            for (position, stamp) in sqlite::positions_after(db, line.thread, self.after)? {
+            let stays = db.stays(line.thread, &user).await?;
+            for (position, stamp) in db.positions_after(line.thread, &self.told).await? {
                 if stays.iter().any(|stay| stay.holds(stamp)) {
-                    missed.push(entry(position));
+                    missed.push(entry(position, stamp));
                 }
             }
         }
-        for receipt in sqlite::receipts_after(db, self.resource, self.after, usize::MAX)? {
+        for receipt in db.receipts_after(self.resource, self.told.to, usize::MAX).await? {
             let heard = lines
                 .binary_search_by_key(&receipt.thread, |line| line.thread)
                 .is_ok_and(|at| !lines[at].deleted && !lines[at].removed);
-            if heard
-                && sqlite::stays(db, receipt.thread, &user)?
-                    .iter()
-                    .any(|stay| stay.holds(Stamp(receipt.read.0)))
-            {
-                missed.push(Missed {
-                    position: receipt.position,
-                    receipt: true,
-                });
+            if heard && !self.told.holds(receipt.position) {
+                let stays = db.stays(receipt.thread, &user).await?;
+                if stays.iter().any(|stay| stay.holds(Stamp(receipt.read.0))) {
+                    missed.push(Missed {
+                        position: receipt.position,
+                        thread: receipt.thread,
+                        stamp: Stamp(0),
+                        receipt: true,
+                    });
+                }
             }
         }
-        missed.sort_unstable();
-        Ok(missed)
+        missed.sort_by_key(|missed| missed.position);
+        let missed = threads_in_order(missed, |missed| (missed.thread.into(), missed.stamp));
+        Ok(MissedByUser { missed, settled })
     }
 }
 
@@ -118,17 +149,21 @@ pub struct NotesAt {
 
 impl Query for NotesAt {
     type Out = Vec<Note>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
+    samband_store::answer_on_every_engine!();
+}
+
+impl NotesAt {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
         let mut deleted = Deleted::default();
         let mut notes = Vec::new();
         for missed in &self.missed {
             if missed.receipt {
-                if let Some(receipt) = sqlite::receipt_at(db, self.resource, missed.position)? {
-                    notes.extend(receipt.note(db, self.resource)?);
+                if let Some(receipt) = db.receipt_at(self.resource, missed.position).await? {
+                    notes.extend(receipt.note(db, self.resource).await?);
                 }
-            } else if let Some(mut note) = sqlite::entry_at(db, self.resource, missed.position)? {
-                let deleted = deleted.is(db, &note)?;
-                as_of_today(db, deleted, &mut note)?;
+            } else if let Some(mut note) = db.entry_at(self.resource, missed.position).await? {
+                let deleted = deleted.is(db, &note).await?;
+                as_of_today(db, deleted, &mut note).await?;
                 notes.push(note);
             }
         }
@@ -148,13 +183,22 @@ pub struct ResourceNotes {
     pub notes: Vec<Note>,
     /// Everything up to here is among them, or is not to be heard any more; none: up to the log's end.
     pub read_to: Option<LogPosition>,
+    /// What stands higher may not be all that will stand there.
+    pub settled: LogPosition,
 }
 
 impl Query for NotesOfResource {
     type Out = ResourceNotes;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        let entries = sqlite::entries_of_resource_after(db, self.resource, self.after, self.limit)?;
-        let receipts = sqlite::receipts_after(db, self.resource, self.after, self.limit)?;
+    samband_store::answer_on_every_engine!();
+}
+
+impl NotesOfResource {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        let settled = db.settled().await?;
+        let entries = db
+            .entries_of_resource_after(self.resource, self.after, self.limit)
+            .await?;
+        let receipts = db.receipts_after(self.resource, self.after, self.limit).await?;
         // What was cut at the limit ends the chunk for the other too.
         let last_entry = entries.last().map(|note| note.position);
         let last_receipt = receipts.last().map(|receipt| receipt.position);
@@ -168,27 +212,66 @@ impl Query for NotesOfResource {
         let mut notes = Vec::with_capacity(entries.len());
         let mut deleted = Deleted::default();
         for mut note in entries.into_iter().filter(|note| within(note.position)) {
-            let deleted = deleted.is(db, &note)?;
-            as_of_today(db, deleted, &mut note)?;
+            let deleted = deleted.is(db, &note).await?;
+            as_of_today(db, deleted, &mut note).await?;
             notes.push(note);
         }
         for receipt in receipts.into_iter().filter(|receipt| within(receipt.position)) {
-            notes.extend(receipt.note(db, self.resource)?);
+            notes.extend(receipt.note(db, self.resource).await?);
         }
         notes.sort_by_key(|note| note.position);
-        Ok(ResourceNotes { notes, read_to })
+        let notes = threads_in_order(notes, |note| (note.stream, note.stamp));
+        Ok(ResourceNotes {
+            notes,
+            read_to,
+            settled,
+        })
     }
+}
+
+/// Puts what lies in the order of positions into the order of stamps within each thread: on PostgreSQL
+/// a transaction may take its number before another and the thread's lock after it.
+fn threads_in_order<T>(items: Vec<T>, of: impl Fn(&T) -> (StreamId, Stamp)) -> Vec<T> {
+    let mut newest: HashMap<StreamId, Stamp> = HashMap::new();
+    let in_order = items
+        .iter()
+        .map(&of)
+        .filter(|(_, stamp)| stamp.0 > 0)
+        .all(|(stream, stamp)| {
+            let before = newest.insert(stream, stamp);
+            before.is_none_or(|before| before <= stamp)
+        });
+    if in_order {
+        return items;
+    }
+    let mut places: HashMap<StreamId, Vec<usize>> = HashMap::new();
+    for (place, item) in items.iter().enumerate() {
+        let (stream, stamp) = of(item);
+        if stamp.0 > 0 {
+            places.entry(stream).or_default().push(place);
+        }
+    }
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    for places in places.into_values() {
+        let mut by_stamp = places.clone();
+        by_stamp.sort_by_key(|place| of(&items[*place]).1);
+        for (place, from) in places.into_iter().zip(by_stamp) {
+            order[place] = from;
+        }
+    }
+    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|from| items[from].take()).collect()
 }
 
 /// An entry as it would be heard now: an edit with the present text, nothing of what was deleted. Of
 /// what is gone the note stays, for its place, without its body.
-fn as_of_today(db: &engine::Reader<'_>, thread_deleted: bool, note: &mut Note) -> Result<(), EngineError> {
+async fn as_of_today(db: &impl ChatDb, thread_deleted: bool, note: &mut Note) -> Result<(), EngineError> {
     if thread_deleted && note.kind != Kinds::THREAD_DELETED {
         note.body = GONE.into();
         return Ok(());
     }
     let Some(about) = note.about else { return Ok(()) };
-    let message = sqlite::message(db, ThreadId::from_bytes(note.stream.0), about)?;
+    let message = db.message(ThreadId::from_bytes(note.stream.0), about).await?;
     let deletion = note.kind == Kinds::MESSAGE_DELETED;
     note.body = match message {
         Some(message) if message.deleted.is_none() || deletion => {
@@ -217,14 +300,31 @@ pub fn is_gone(note: &Note) -> bool {
 struct Deleted(HashMap<ThreadId, bool>);
 
 impl Deleted {
-    fn is(&mut self, db: &engine::Reader<'_>, note: &Note) -> Result<bool, EngineError> {
+    async fn is(&mut self, db: &impl ChatDb, note: &Note) -> Result<bool, EngineError> {
         let thread = ThreadId::from_bytes(note.stream.0);
         if let Some(deleted) = self.0.get(&thread) {
             return Ok(*deleted);
         }
-        let head = sqlite::head(db, note.resource, thread)?;
+        let head = db.head(note.resource, thread).await?;
         let deleted = head.is_none_or(|head| head.deleted.is_some());
         self.0.insert(thread, deleted);
         Ok(deleted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thread_is_in_the_order_of_its_stamps_and_receipts_stay_where_they_are() {
+        let of = |item: &(u8, i64)| (StreamId([item.0; 16]), Stamp(item.1));
+        let items = vec![(1, 5), (2, 9), (1, 0), (1, 3), (2, 10), (1, 4)];
+        assert_eq!(
+            threads_in_order(items, of),
+            [(1, 3), (2, 9), (1, 0), (1, 4), (2, 10), (1, 5)]
+        );
+        let ordered = vec![(1, 1), (2, 1), (1, 2)];
+        assert_eq!(threads_in_order(ordered.clone(), of), ordered);
     }
 }

@@ -1,12 +1,14 @@
 //! Members: added and removed. A stay in a thread is an interval of its stamps.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use samband_core::{Stamp, StreamId, UserId};
-use samband_store::{Change, Stop, sqlite as engine};
+use samband_identity::UsersKnown;
+use samband_store::{Change, Stop};
 use serde::{Deserialize, Serialize};
 
-use super::{Head, InThread, document, head_for_participant, name_of_caller, sqlite, user_key};
+use super::db::{ChatTx, Members, NewMember, Threads};
+use super::{Head, InThread, UserKey, document, head_for_participant, name_of_caller, user_key};
 use crate::model::{Kinds, Member, MemberDoc, ShareHistory, SystemDoc};
 use crate::rules::ChatRefused;
 
@@ -41,16 +43,17 @@ impl Change for AddMembers {
     fn weight(&self) -> usize {
         512 + 256 * self.members.len()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<Added, Stop<ChatRefused>> {
-        let mut head = head_for_participant(tx, self.at)?;
+    samband_store::apply_on_every_engine!();
+}
+
+impl AddMembers {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<Added, Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at).await?;
         if let Some(limit) = self.limit {
-            let mut newcomers = HashSet::new();
-            for member in &self.members {
-                if !sqlite::is_member(tx, self.at.thread, &user_key(member.user))? {
-                    newcomers.insert(member.user);
-                }
-            }
-            let met = head.members as usize + newcomers.len();
+            let named: HashSet<_> = self.members.iter().map(|member| user_key(member.user)).collect();
+            let named: Vec<_> = named.into_iter().collect();
+            let there = tx.db().members_among(self.at.thread, &named).await?;
+            let met = head.members as usize + named.len() - there.len();
             if met > limit {
                 return Err(Stop::Refused(ChatRefused::ThreadFull { limit, met }));
             }
@@ -67,13 +70,13 @@ impl Change for AddMembers {
             self.members.clone()
         };
         let stamp = head.next_stamp(tx.cx().now);
-        let joined = join(tx, self.at, &mut head, &members, stamp)?;
+        let joined = join(tx, self.at, &mut head, &members, stamp).await?;
         if !joined.docs.is_empty() {
             // Of a request in chunks only the first is announced; how many of the rest come is not known yet.
             let absent = self.members.len() - joined.docs.len();
             let unnamed = (self.total > self.members.len()).then_some(self.total - absent);
-            let thread_created_ms = sqlite::thread(tx, self.at.thread)?.map_or(0, |info| info.created.0);
-            let by_name = name_of_caller(tx, self.at)?;
+            let thread_created_ms = tx.db().thread(self.at.thread).await?.map_or(0, |info| info.created.0);
+            let by_name = name_of_caller(tx, self.at).await?;
             let doc = SystemDoc {
                 members: joined.docs,
                 total: unnamed,
@@ -83,11 +86,12 @@ impl Change for AddMembers {
             };
             let doc = document(&doc)?;
             if self.announce {
-                head.append_message(tx, self.at, Kinds::PARTICIPANTS_ADDED, &doc)?;
+                head.append_message(tx, self.at, Kinds::PARTICIPANTS_ADDED, &doc)
+                    .await?;
             } else {
-                head.append_change(tx, self.at, Kinds::MORE_PARTICIPANTS, &doc)?;
+                head.append_change(tx, self.at, Kinds::MORE_PARTICIPANTS, &doc).await?;
             }
-            sqlite::update_head(tx, self.at.thread, &head)?;
+            tx.db().update_head(self.at.thread, &head).await?;
         }
         Ok(joined.added)
     }
@@ -101,8 +105,8 @@ pub(super) struct Joined {
 
 /// Writes the stays that begin with the entry of `stamp`. Whoever is in the thread already keeps
 /// their place and may get another name.
-pub(super) fn join(
-    tx: &engine::Tx<'_>,
+pub(super) async fn join(
+    tx: &impl ChatTx,
     at: InThread,
     head: &mut Head,
     members: &[Member],
@@ -112,17 +116,26 @@ pub(super) fn join(
         added: Added::default(),
         docs: Vec::new(),
     };
-    for member in members {
-        if !samband_identity::user_exists_sqlite(tx, at.resource, member.user)? {
+    let users: Vec<UserId> = members.iter().map(|member| member.user).collect();
+    let keys: Vec<UserKey> = users.iter().map(|user| user_key(*user)).collect();
+    let existing = tx.db().existing(at.resource, &users).await?;
+    let there = tx.db().members_among(at.thread, &keys).await?;
+    let mut new: Vec<NewMember> = Vec::new();
+    let mut place_of: HashMap<UserKey, usize> = HashMap::new();
+    for (member, key) in members.iter().zip(keys) {
+        if !existing.contains(&member.user) {
             joined.added.unknown.push(*member.user.as_bytes());
             continue;
         }
         joined.added.valid.push(*member.user.as_bytes());
-        let key = user_key(member.user);
-        if sqlite::is_member(tx, at.thread, &key)? {
+        if there.contains(&key) {
             if let Some(name) = &member.display_name {
-                sqlite::rename_member(tx, at.thread, &key, name)?;
+                tx.db().rename_member(at.thread, &key, name).await?;
             }
+            continue;
+        }
+        if let Some(again) = place_of.get(&key).and_then(|place| new.get_mut(*place)) {
+            again.display_name = member.display_name.clone().or(again.display_name.take());
             continue;
         }
         let (from, share_ms) = match member.share_history {
@@ -131,20 +144,15 @@ pub(super) fn join(
             // Nothing is shared from a moment to come.
             ShareHistory::Since(time) => (time.0.clamp(0, stamp.0), time.0.clamp(0, stamp.0)),
         };
-        let metadata = document(&member.metadata)?;
-        sqlite::insert_member(
-            tx,
-            at.thread,
-            &sqlite::NewMember {
-                user: &key,
-                joined: stamp,
-                from: Stamp(from),
-                share_ms,
-                display_name: member.display_name.as_deref(),
-                metadata: &metadata,
-            },
-        )?;
-        sqlite::list_thread(tx, at.resource, &key, at.thread)?;
+        place_of.insert(key, new.len());
+        new.push(NewMember {
+            user: key,
+            joined: stamp,
+            from: Stamp(from),
+            share_ms,
+            display_name: member.display_name.clone(),
+            metadata: document(&member.metadata)?,
+        });
         head.members += 1;
         joined.docs.push(MemberDoc {
             user: *member.user.as_bytes(),
@@ -153,6 +161,7 @@ pub(super) fn join(
             metadata: member.metadata.clone(),
         });
     }
+    tx.db().insert_members(at.resource, at.thread, &new).await?;
     Ok(joined)
 }
 
@@ -167,10 +176,14 @@ impl Change for RemoveMember {
     fn stream(&self) -> StreamId {
         self.at.thread.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
-        let mut head = head_for_participant(tx, self.at)?;
+    samband_store::apply_on_every_engine!();
+}
+
+impl RemoveMember {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<(), Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at).await?;
         let key = user_key(self.user);
-        let Some(member) = sqlite::member(tx, self.at.thread, &key)? else {
+        let Some(member) = tx.db().member(self.at.thread, &key).await? else {
             return Err(Stop::Refused(ChatRefused::ParticipantNotFound));
         };
         let doc = SystemDoc {
@@ -180,16 +193,20 @@ impl Change for RemoveMember {
                 share_history_ms: member.share_history.0,
                 metadata: member.metadata,
             }],
-            by_name: name_of_caller(tx, self.at)?,
-            thread_created_ms: sqlite::thread(tx, self.at.thread)?.map_or(0, |info| info.created.0),
+            by_name: name_of_caller(tx, self.at).await?,
+            thread_created_ms: tx.db().thread(self.at.thread).await?.map_or(0, |info| info.created.0),
             ..SystemDoc::default()
         };
-        let stamp = head.append_message(tx, self.at, Kinds::PARTICIPANT_REMOVED, &document(&doc)?)?;
-        sqlite::end_stay(tx, self.at.thread, &key, stamp)?;
+        let stamp = head
+            .append_message(tx, self.at, Kinds::PARTICIPANT_REMOVED, &document(&doc)?)
+            .await?;
+        tx.db().end_stay(self.at.thread, &key, stamp).await?;
         let removed = tx.last_position();
-        sqlite::unlist_thread(tx, self.at.resource, &key, self.at.thread, removed)?;
+        tx.db()
+            .unlist_thread(self.at.resource, &key, self.at.thread, removed)
+            .await?;
         head.members -= 1;
-        sqlite::update_head(tx, self.at.thread, &head)?;
+        tx.db().update_head(self.at.thread, &head).await?;
         Ok(())
     }
 }

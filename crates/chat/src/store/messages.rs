@@ -1,10 +1,11 @@
 //! Messages: sent, edited, deleted. A message is its entry in the log.
 
 use samband_core::{Stamp, StreamId};
-use samband_store::{Change, Stop, sqlite as engine};
+use samband_store::{Change, Stop, Together};
 use samband_wire_chat::{MessageType, MetadataPatch};
 
-use super::{InThread, document, head_for_participant, sqlite, unreadable, user_key};
+use super::db::{ChatTx, Members, Messages, Threads};
+use super::{InThread, document, head_for_participant, unreadable, user_key};
 use crate::content;
 use crate::model::{ChangedDoc, Kinds, MessageDoc};
 use crate::rules::ChatRefused;
@@ -26,6 +27,10 @@ impl SendMessage {
             doc: serde_json::to_vec(doc).unwrap_or_default(),
         }
     }
+
+    pub(super) fn doc(&self) -> &[u8] {
+        &self.doc
+    }
 }
 
 impl Change for SendMessage {
@@ -37,11 +42,19 @@ impl Change for SendMessage {
     fn weight(&self) -> usize {
         256 + self.doc.len()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<Stamp, Stop<ChatRefused>> {
-        let mut head = head_for_participant(tx, self.at)?;
+    samband_store::apply_on_every_engine!();
+
+    fn together() -> Option<Together<Self>> {
+        Some(super::postgres::send_together)
+    }
+}
+
+impl SendMessage {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<Stamp, Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at).await?;
         let kind = if self.html { Kinds::HTML } else { Kinds::TEXT };
-        let stamp = head.append_message(tx, self.at, kind, &self.doc)?;
-        sqlite::update_head(tx, self.at.thread, &head)?;
+        let stamp = head.append_message(tx, self.at, kind, &self.doc).await?;
+        tx.db().update_head(self.at.thread, &head).await?;
         Ok(stamp)
     }
 }
@@ -63,9 +76,13 @@ impl Change for UpdateMessage {
     fn weight(&self) -> usize {
         512 + self.content.as_ref().map_or(0, String::len)
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
-        let mut head = head_for_participant(tx, self.at)?;
-        let message = own_message(tx, self.at, self.message)?;
+    samband_store::apply_on_every_engine!();
+}
+
+impl UpdateMessage {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<(), Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at).await?;
+        let message = own_message(tx, self.at, self.message).await?;
         if message.deleted.is_some() {
             return Err(Stop::Refused(ChatRefused::MessageNotFound));
         }
@@ -89,9 +106,13 @@ impl Change for UpdateMessage {
             message: doc,
             html: message.kind == Kinds::HTML,
         })?;
-        let version = head.append_about(tx, self.at, Kinds::MESSAGE_EDITED, self.message, &heard)?;
-        sqlite::edit_message(tx, self.at.thread, self.message, version, &stored)?;
-        sqlite::update_head(tx, self.at.thread, &head)?;
+        let version = head
+            .append_about(tx, self.at, Kinds::MESSAGE_EDITED, self.message, &heard)
+            .await?;
+        tx.db()
+            .edit_message(self.at.thread, self.message, version, &stored)
+            .await?;
+        tx.db().update_head(self.at.thread, &head).await?;
         Ok(())
     }
 }
@@ -108,9 +129,13 @@ impl Change for DeleteMessage {
     fn stream(&self) -> StreamId {
         self.at.thread.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
-        let mut head = head_for_participant(tx, self.at)?;
-        let message = own_message(tx, self.at, self.message)?;
+    samband_store::apply_on_every_engine!();
+}
+
+impl DeleteMessage {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<(), Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at).await?;
+        let message = own_message(tx, self.at, self.message).await?;
         if message.deleted.is_some() {
             return Ok(());
         }
@@ -120,21 +145,23 @@ impl Change for DeleteMessage {
             message: doc,
             html: message.kind == Kinds::HTML,
         })?;
-        let version = head.append_about(tx, self.at, Kinds::MESSAGE_DELETED, self.message, &heard)?;
-        sqlite::delete_message(tx, self.at.thread, self.message, version)?;
-        sqlite::update_head(tx, self.at.thread, &head)?;
+        let version = head
+            .append_about(tx, self.at, Kinds::MESSAGE_DELETED, self.message, &heard)
+            .await?;
+        tx.db().delete_message(self.at.thread, self.message, version).await?;
+        tx.db().update_head(self.at.thread, &head).await?;
         Ok(())
     }
 }
 
 /// A message that the caller sees and has sent.
-fn own_message(
-    tx: &engine::Tx<'_>,
+async fn own_message(
+    tx: &impl ChatTx,
     at: InThread,
     message: Stamp,
 ) -> Result<crate::model::StoredMessage, Stop<ChatRefused>> {
-    let intervals = sqlite::visibility(tx, at.thread, &user_key(at.caller))?;
-    let found = sqlite::message(tx, at.thread, message)?;
+    let intervals = tx.db().visibility(at.thread, &user_key(at.caller)).await?;
+    let found = tx.db().message(at.thread, message).await?;
     let message = found
         .filter(|message| intervals.iter().any(|interval| interval.holds(message.stamp)))
         .ok_or(Stop::Refused(ChatRefused::MessageNotFound))?;

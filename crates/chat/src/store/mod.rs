@@ -1,8 +1,10 @@
 //! The stored side of chat: changes and queries, one file for each group; their SQL is in `sqlite`.
 
+mod db;
 mod heard;
 mod members;
 mod messages;
+mod postgres;
 mod purge;
 mod queries;
 mod receipts;
@@ -18,20 +20,24 @@ pub use receipts::SendReceipt;
 pub use threads::{CreateThread, Created, DeleteThread, UpdateThread};
 
 use samband_core::{Kind, Millis, ResourceId, Stamp, ThreadId, UserId};
-use samband_store::{Entry, Migration, Stop, sqlite as engine};
+use samband_store::{EngineError, Entry, Migration, Stop};
 
+pub use self::db::Told;
+use self::db::{ChatTx, Members, Threads};
 use crate::rules::ChatRefused;
 
 pub const MIGRATIONS: &[Migration] = &[
     Migration {
         room: "chat",
         number: 1,
-        sqlite: include_str!("0001_chat.sql"),
+        sqlite: include_str!("sqlite/0001_chat.sql"),
+        postgres: include_str!("postgres/0001_chat.sql"),
     },
     Migration {
         room: "chat",
         number: 2,
-        sqlite: include_str!("0002_replay.sql"),
+        sqlite: include_str!("sqlite/0002_replay.sql"),
+        postgres: include_str!("postgres/0002_replay.sql"),
     },
 ];
 
@@ -77,38 +83,40 @@ impl Head {
     }
 
     /// Appends a message: the next stamp, the next sequence number.
-    fn append_message(
+    async fn append_message(
         &mut self,
-        tx: &mut engine::Tx<'_>,
+        tx: &mut impl ChatTx,
         at: InThread,
         kind: Kind,
         doc: &[u8],
-    ) -> rusqlite::Result<Stamp> {
+    ) -> Result<Stamp, EngineError> {
         let seq = self.last_seq + 1;
-        let stamp = self.append(
-            tx,
-            at,
-            Line {
-                kind,
-                about: None,
-                seq: Some(seq),
-                doc,
-                heard: None,
-            },
-        )?;
+        let stamp = self
+            .append(
+                tx,
+                at,
+                Line {
+                    kind,
+                    about: None,
+                    seq: Some(seq),
+                    doc,
+                    heard: None,
+                },
+            )
+            .await?;
         self.last_seq = seq;
         self.last_message_ms = stamp.0;
         Ok(stamp)
     }
 
     /// Appends a change that is no message.
-    fn append_change(
+    async fn append_change(
         &mut self,
-        tx: &mut engine::Tx<'_>,
+        tx: &mut impl ChatTx,
         at: InThread,
         kind: Kind,
         doc: &[u8],
-    ) -> rusqlite::Result<Stamp> {
+    ) -> Result<Stamp, EngineError> {
         self.append(
             tx,
             at,
@@ -120,18 +128,19 @@ impl Head {
                 heard: None,
             },
         )
+        .await
     }
 
     /// Appends that a message changed. What is heard of it stands in the note alone: the message
     /// itself holds what is left of it.
-    fn append_about(
+    async fn append_about(
         &mut self,
-        tx: &mut engine::Tx<'_>,
+        tx: &mut impl ChatTx,
         at: InThread,
         kind: Kind,
         message: Stamp,
         heard: &[u8],
-    ) -> rusqlite::Result<Stamp> {
+    ) -> Result<Stamp, EngineError> {
         self.append(
             tx,
             at,
@@ -143,9 +152,10 @@ impl Head {
                 heard: Some(heard),
             },
         )
+        .await
     }
 
-    fn append(&mut self, tx: &mut engine::Tx<'_>, at: InThread, line: Line<'_>) -> rusqlite::Result<Stamp> {
+    async fn append(&mut self, tx: &mut impl ChatTx, at: InThread, line: Line<'_>) -> Result<Stamp, EngineError> {
         let stamp = self.next_stamp(tx.cx().now);
         let actor = user_key(at.caller);
         tx.append(&Entry {
@@ -159,7 +169,8 @@ impl Head {
             seq: line.seq,
             doc: line.doc,
             heard: line.heard,
-        })?;
+        })
+        .await?;
         self.last_stamp = stamp;
         Ok(stamp)
     }
@@ -175,17 +186,17 @@ struct Line<'a> {
 }
 
 /// The head of a thread that is there, not deleted, and of the caller's resource.
-fn live_head(tx: &engine::Tx<'_>, at: InThread) -> Result<Head, Stop<ChatRefused>> {
-    match sqlite::head(tx, at.resource, at.thread)? {
+async fn live_head(tx: &impl ChatTx, at: InThread) -> Result<Head, Stop<ChatRefused>> {
+    match tx.db().locked_head(at.resource, at.thread).await? {
         Some(head) if head.deleted.is_none() => Ok(head),
         _ => Err(Stop::Refused(ChatRefused::ThreadNotFound)),
     }
 }
 
 /// As [`live_head`], for a caller who takes part.
-fn head_for_participant(tx: &engine::Tx<'_>, at: InThread) -> Result<Head, Stop<ChatRefused>> {
-    let head = live_head(tx, at)?;
-    if sqlite::is_member(tx, at.thread, &user_key(at.caller))? {
+async fn head_for_participant(tx: &impl ChatTx, at: InThread) -> Result<Head, Stop<ChatRefused>> {
+    let head = live_head(tx, at).await?;
+    if tx.db().is_member(at.thread, &user_key(at.caller)).await? {
         Ok(head)
     } else {
         Err(Stop::Refused(ChatRefused::NotParticipant))
@@ -193,16 +204,20 @@ fn head_for_participant(tx: &engine::Tx<'_>, at: InThread) -> Result<Head, Stop<
 }
 
 /// The name under which the caller takes part in the thread.
-fn name_of_caller(tx: &engine::Tx<'_>, at: InThread) -> rusqlite::Result<Option<String>> {
-    Ok(sqlite::member(tx, at.thread, &user_key(at.caller))?.and_then(|member| member.display_name))
+async fn name_of_caller(tx: &impl ChatTx, at: InThread) -> Result<Option<String>, EngineError> {
+    Ok(tx
+        .db()
+        .member(at.thread, &user_key(at.caller))
+        .await?
+        .and_then(|member| member.display_name))
 }
 
-fn document<T: serde::Serialize>(doc: &T) -> Result<Vec<u8>, samband_store::EngineError> {
+fn document<T: serde::Serialize>(doc: &T) -> Result<Vec<u8>, EngineError> {
     serde_json::to_vec(doc).map_err(unreadable)
 }
 
-fn unreadable(error: serde_json::Error) -> samband_store::EngineError {
-    samband_store::EngineError::Document {
+fn unreadable(error: serde_json::Error) -> EngineError {
+    EngineError::Document {
         kind: "chat",
         reason: error.to_string(),
     }

@@ -1,9 +1,10 @@
 //! What is left to do after a deletion, in chunks that hold up nobody.
 
 use samband_core::{Millis, StreamId, ThreadId};
-use samband_store::{Change, EngineError, Query, Stop, sqlite as engine};
+use samband_store::{Change, EngineError, Query, Stop};
 
-use super::{InThread, sqlite};
+use super::InThread;
+use super::db::{ChatDb, ChatTx, Threads};
 
 /// Rows removed at a time: some 2 ms of the writer's time.
 const CHUNK: usize = 200;
@@ -13,8 +14,12 @@ pub struct ThreadsToPurge;
 
 impl Query for ThreadsToPurge {
     type Out = Vec<ThreadId>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Vec<ThreadId>, EngineError> {
-        Ok(sqlite::to_purge(db, 100)?)
+    samband_store::answer_on_every_engine!();
+}
+
+impl ThreadsToPurge {
+    async fn answer(&self, db: &impl ChatDb) -> Result<Vec<ThreadId>, EngineError> {
+        Ok(db.to_purge(100).await?)
     }
 }
 
@@ -28,8 +33,12 @@ impl Change for PurgeChunk {
     fn stream(&self) -> StreamId {
         self.0.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<bool, Stop<()>> {
-        Ok(sqlite::purge(tx, self.0, CHUNK)?)
+    samband_store::apply_on_every_engine!();
+}
+
+impl PurgeChunk {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<bool, Stop<()>> {
+        Ok(tx.db().purge(self.0, CHUNK).await?)
     }
 }
 
@@ -38,7 +47,11 @@ pub struct ThreadsDue(pub Millis);
 
 impl Query for ThreadsDue {
     type Out = Vec<InThread>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Vec<InThread>, EngineError> {
-        Ok(sqlite::threads_due(db, self.0, 100)?)
+    samband_store::answer_on_every_engine!();
+}
+
+impl ThreadsDue {
+    async fn answer(&self, db: &impl ChatDb) -> Result<Vec<InThread>, EngineError> {
+        Ok(db.threads_due(self.0, 100).await?)
     }
 }

@@ -1,10 +1,10 @@
 //! What is asked of chat. The caller's right to see it is part of each question.
 
 use samband_core::{Millis, ResourceId, Stamp, ThreadId, UserId};
-use samband_store::{EngineError, Query, sqlite as engine};
+use samband_store::{EngineError, Query};
 use samband_wire_core::Page;
 
-use super::sqlite::{self, Interval};
+use super::db::{ChatDb, Interval};
 use super::{InThread, user_key};
 use crate::model::{StoredMember, StoredMessage, StoredReceipt, ThreadInfo, ThreadLine};
 use crate::rules::ChatRefused;
@@ -12,12 +12,12 @@ use crate::rules::ChatRefused;
 type Answer<T> = Result<T, ChatRefused>;
 
 /// What the caller may see of the thread; at least one stay.
-fn visibility(db: &engine::Reader<'_>, at: InThread) -> Result<Answer<Vec<Interval>>, EngineError> {
-    match sqlite::head(db, at.resource, at.thread)? {
+async fn visibility(db: &impl ChatDb, at: InThread) -> Result<Answer<Vec<Interval>>, EngineError> {
+    match db.head(at.resource, at.thread).await? {
         Some(head) if head.deleted.is_none() => {}
         _ => return Ok(Err(ChatRefused::ThreadNotFound)),
     }
-    let intervals = sqlite::visibility(db, at.thread, &user_key(at.caller))?;
+    let intervals = db.visibility(at.thread, &user_key(at.caller)).await?;
     Ok(if intervals.is_empty() {
         Err(ChatRefused::NotParticipant)
     } else {
@@ -26,12 +26,12 @@ fn visibility(db: &engine::Reader<'_>, at: InThread) -> Result<Answer<Vec<Interv
 }
 
 /// Whether the caller takes part now.
-fn participant(db: &engine::Reader<'_>, at: InThread) -> Result<Answer<i64>, EngineError> {
-    let head = match sqlite::head(db, at.resource, at.thread)? {
+async fn participant(db: &impl ChatDb, at: InThread) -> Result<Answer<i64>, EngineError> {
+    let head = match db.head(at.resource, at.thread).await? {
         Some(head) if head.deleted.is_none() => head,
         _ => return Ok(Err(ChatRefused::ThreadNotFound)),
     };
-    let takes_part = sqlite::is_member(db, at.thread, &user_key(at.caller))?;
+    let takes_part = db.is_member(at.thread, &user_key(at.caller)).await?;
     Ok(if takes_part {
         Ok(head.members)
     } else {
@@ -52,9 +52,13 @@ pub struct GetThread(pub InThread);
 
 impl Query for GetThread {
     type Out = Answer<ThreadInfo>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        refuse!(participant(db, self.0)?);
-        Ok(sqlite::thread(db, self.0.thread)?.ok_or(ChatRefused::ThreadNotFound))
+    samband_store::answer_on_every_engine!();
+}
+
+impl GetThread {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        refuse!(participant(db, self.0).await?);
+        Ok(db.thread(self.0.thread).await?.ok_or(ChatRefused::ThreadNotFound))
     }
 }
 
@@ -68,15 +72,20 @@ pub struct ListThreads {
 
 impl Query for ListThreads {
     type Out = Page<ThreadLine>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        let lines = sqlite::threads_of_user(
-            db,
-            self.resource,
-            &user_key(self.caller),
-            self.start,
-            self.after,
-            self.size + 1,
-        )?;
+    samband_store::answer_on_every_engine!();
+}
+
+impl ListThreads {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        let lines = db
+            .threads_of_user(
+                self.resource,
+                &user_key(self.caller),
+                self.start,
+                self.after,
+                self.size + 1,
+            )
+            .await?;
         Ok(Page::cut(lines, self.size, |line| line.thread.as_bytes().to_vec()))
     }
 }
@@ -92,8 +101,12 @@ pub struct ListMessages {
 
 impl Query for ListMessages {
     type Out = Answer<Page<StoredMessage>>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        let intervals = refuse!(visibility(db, self.at)?);
+    samband_store::answer_on_every_engine!();
+}
+
+impl ListMessages {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        let intervals = refuse!(visibility(db, self.at).await?);
         let before = self.before.map_or(i64::MAX, |stamp| stamp.0);
         let start = self.start.unwrap_or(Millis(i64::MIN));
         let mut messages = Vec::new();
@@ -109,7 +122,7 @@ impl Query for ListMessages {
                 .last()
                 .map_or(i64::MAX, |message: &StoredMessage| message.stamp.0);
             let newest = newest.min(oldest_seen.saturating_sub(1));
-            sqlite::messages(db, self.at.thread, from, newest, wanted, &mut messages)?;
+            db.messages(self.at.thread, from, newest, wanted, &mut messages).await?;
         }
         Ok(Ok(Page::cut(messages, self.size, |message| {
             message.stamp.0.to_be_bytes().to_vec()
@@ -124,9 +137,13 @@ pub struct GetMessage {
 
 impl Query for GetMessage {
     type Out = Answer<StoredMessage>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        let intervals = refuse!(visibility(db, self.at)?);
-        let found = sqlite::message(db, self.at.thread, self.message)?;
+    samband_store::answer_on_every_engine!();
+}
+
+impl GetMessage {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        let intervals = refuse!(visibility(db, self.at).await?);
+        let found = db.message(self.at.thread, self.message).await?;
         let seen = found.filter(|message| intervals.iter().any(|interval| interval.holds(message.stamp)));
         Ok(seen.ok_or(ChatRefused::MessageNotFound))
     }
@@ -141,10 +158,14 @@ pub struct ListMembers {
 
 impl Query for ListMembers {
     type Out = Answer<Page<StoredMember>>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        refuse!(participant(db, self.at)?);
+    samband_store::answer_on_every_engine!();
+}
+
+impl ListMembers {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        refuse!(participant(db, self.at).await?);
         let after = self.after.as_deref().unwrap_or_default();
-        let members = sqlite::members(db, self.at.thread, after, self.skip, self.size + 1)?;
+        let members = db.members(self.at.thread, after, self.skip, self.size + 1).await?;
         Ok(Ok(Page::cut(members, self.size, |member| {
             user_key(member.user).to_vec()
         })))
@@ -160,10 +181,14 @@ pub struct ListReceipts {
 
 impl Query for ListReceipts {
     type Out = Answer<Page<StoredReceipt>>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        refuse!(participant(db, self.at)?);
+    samband_store::answer_on_every_engine!();
+}
+
+impl ListReceipts {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        refuse!(participant(db, self.at).await?);
         let after = self.after.as_deref().unwrap_or_default();
-        let receipts = sqlite::receipts(db, self.at.thread, after, self.skip, self.size + 1)?;
+        let receipts = db.receipts(self.at.thread, after, self.skip, self.size + 1).await?;
         Ok(Ok(Page::cut(receipts, self.size, |receipt| {
             user_key(receipt.user).to_vec()
         })))
@@ -179,8 +204,12 @@ pub struct MayType {
 impl Query for MayType {
     /// How many take part.
     type Out = Answer<i64>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Self::Out, EngineError> {
-        let members = refuse!(participant(db, self.at)?);
+    samband_store::answer_on_every_engine!();
+}
+
+impl MayType {
+    async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
+        let members = refuse!(participant(db, self.at).await?);
         let met = members as usize;
         Ok(match self.most_members {
             Some(limit) if met > limit => Err(ChatRefused::TooManyForReceipts { limit, met }),

@@ -1,9 +1,10 @@
 //! Read receipts: one per member, the newest replaces the one before.
 
 use samband_core::{Millis, Stamp, StreamId};
-use samband_store::{Change, Stop, sqlite as engine};
+use samband_store::{Change, Stop};
 
-use super::{InThread, head_for_participant, sqlite, user_key};
+use super::db::{ChatTx, Members, Messages, PlacedReceipt, Receipts};
+use super::{InThread, head_for_participant, user_key};
 use crate::model::ReceiptDoc;
 use crate::rules::ChatRefused;
 
@@ -23,8 +24,12 @@ impl Change for SendReceipt {
     fn weight(&self) -> usize {
         128
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<ReceiptDoc, Stop<ChatRefused>> {
-        let head = head_for_participant(tx, self.at)?;
+    samband_store::apply_on_every_engine!();
+}
+
+impl SendReceipt {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<ReceiptDoc, Stop<ChatRefused>> {
+        let head = head_for_participant(tx, self.at).await?;
         let met = head.members as usize;
         if let Some(limit) = self.most_members
             && met > limit
@@ -32,9 +37,9 @@ impl Change for SendReceipt {
             return Err(Stop::Refused(ChatRefused::TooManyForReceipts { limit, met }));
         }
         let key = user_key(self.at.caller);
-        let stays = sqlite::visibility(tx, self.at.thread, &key)?;
+        let stays = tx.db().visibility(self.at.thread, &key).await?;
         let visible = stays.iter().any(|stay| stay.holds(self.message));
-        let message = sqlite::message(tx, self.at.thread, self.message)?.filter(|_| visible);
+        let message = tx.db().message(self.at.thread, self.message).await?.filter(|_| visible);
         let Some(message) = message else {
             return Err(Stop::Refused(ChatRefused::MessageNotFound));
         };
@@ -46,16 +51,16 @@ impl Change for SendReceipt {
             author: message.actor.map(|user| *user.as_bytes()),
             members: head.members,
         };
-        let receipt = sqlite::PlacedReceipt {
-            position: tx.take_position()?,
+        let receipt = PlacedReceipt {
+            position: tx.take_position().await?,
             thread: self.at.thread,
             user: key.to_vec(),
             message: self.message,
             read,
         };
         // A late receipt for an older message changes nothing, and nobody hears of it.
-        if sqlite::put_receipt(tx, &receipt)? {
-            tx.tell(sqlite::receipt_note(self.at.resource, &receipt, &doc)?);
+        if tx.db().put_receipt(&receipt).await? {
+            tx.tell(receipt.heard(self.at.resource, &doc)?);
         }
         Ok(doc)
     }

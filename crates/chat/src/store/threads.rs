@@ -1,12 +1,14 @@
 //! Threads: created, updated, deleted.
 
 use samband_core::{Millis, Stamp, StreamId};
-use samband_store::{Change, Stop, sqlite as engine};
+use samband_identity::UsersKnown;
+use samband_store::{Change, Stop};
 use samband_wire_chat::{Metadata, MetadataPatch, RetentionPolicy};
 use serde::{Deserialize, Serialize};
 
+use super::db::{ChatTx, Members, NewThread, Threads};
 use super::members::{Added, join};
-use super::{Head, InThread, document, head_for_participant, live_head, name_of_caller, sqlite, user_key};
+use super::{Head, InThread, document, head_for_participant, live_head, name_of_caller, user_key};
 use crate::model::{Kinds, Member, ShareHistory, SystemDoc};
 use crate::rules::ChatRefused;
 
@@ -41,14 +43,18 @@ impl Change for CreateThread {
     fn weight(&self) -> usize {
         1_024 + 256 * self.members.len()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<Created, Stop<ChatRefused>> {
+    samband_store::apply_on_every_engine!();
+}
+
+impl CreateThread {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<Created, Stop<ChatRefused>> {
         let InThread {
             resource,
             thread,
             caller,
         } = self.at;
         // Its token outlives no user, but the request may have been under way.
-        if !samband_identity::user_exists_sqlite(tx, resource, caller)? {
+        if !tx.db().existing(resource, &[caller]).await?.contains(&caller) {
             return Err(Stop::Refused(ChatRefused::NotParticipant));
         }
         let creator_named = self.members.iter().any(|member| member.user == caller);
@@ -83,7 +89,7 @@ impl Change for CreateThread {
         }));
 
         let stamp = head.next_stamp(now);
-        let joined = join(tx, self.at, &mut head, &members, stamp)?;
+        let joined = join(tx, self.at, &mut head, &members, stamp).await?;
         let unnamed = (self.total > self.members.len()).then_some(met);
         let thread_created_ms = stamp.0;
         let created = SystemDoc {
@@ -95,7 +101,8 @@ impl Change for CreateThread {
             thread_created_ms,
             ..SystemDoc::default()
         };
-        head.append_change(tx, self.at, Kinds::THREAD_CREATED, &document(&created)?)?;
+        head.append_change(tx, self.at, Kinds::THREAD_CREATED, &document(&created)?)
+            .await?;
         let quiet = SystemDoc {
             quiet: true,
             thread_created_ms,
@@ -106,17 +113,18 @@ impl Change for CreateThread {
             total: unnamed,
             ..quiet.clone()
         };
-        head.append_message(tx, self.at, Kinds::PARTICIPANTS_ADDED, &document(&added)?)?;
+        head.append_message(tx, self.at, Kinds::PARTICIPANTS_ADDED, &document(&added)?)
+            .await?;
         let topic = SystemDoc {
             topic: Some(self.topic.clone()),
             ..quiet
         };
-        head.append_message(tx, self.at, Kinds::TOPIC_UPDATED, &document(&topic)?)?;
+        head.append_message(tx, self.at, Kinds::TOPIC_UPDATED, &document(&topic)?)
+            .await?;
 
         let (retention_days, delete_at) = retention_columns(self.retention, now);
-        sqlite::insert_thread(
-            tx,
-            &sqlite::NewThread {
+        tx.db()
+            .insert_thread(&NewThread {
                 thread,
                 resource,
                 topic: &self.topic,
@@ -125,9 +133,9 @@ impl Change for CreateThread {
                 created_by: &user_key(caller),
                 retention_days,
                 delete_at,
-            },
-        )?;
-        sqlite::insert_head(tx, resource, thread, &head)?;
+            })
+            .await?;
+        tx.db().insert_head(resource, thread, &head).await?;
         Ok(Created {
             thread: *thread.as_bytes(),
             created_ms: now.0,
@@ -163,10 +171,14 @@ impl Change for UpdateThread {
     fn weight(&self) -> usize {
         1_024 + self.topic.as_ref().map_or(0, String::len)
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
-        let mut head = head_for_participant(tx, self.at)?;
+    samband_store::apply_on_every_engine!();
+}
+
+impl UpdateThread {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<(), Stop<ChatRefused>> {
+        let mut head = head_for_participant(tx, self.at).await?;
         let thread = self.at.thread;
-        let Some(current) = sqlite::thread(tx, thread)? else {
+        let Some(current) = tx.db().thread(thread).await? else {
             return Err(Stop::Refused(ChatRefused::ThreadNotFound));
         };
         let mut metadata = current.metadata;
@@ -180,24 +192,26 @@ impl Change for UpdateThread {
             topic: Some(self.topic.clone().unwrap_or(current.topic)),
             metadata,
             retention: self.retention.or(current.retention),
-            by_name: name_of_caller(tx, self.at)?,
+            by_name: name_of_caller(tx, self.at).await?,
             thread_created_ms: current.created.0,
             ..SystemDoc::default()
         };
         if let Some(topic) = &self.topic {
-            head.append_message(tx, self.at, Kinds::TOPIC_UPDATED, &document(&doc)?)?;
-            sqlite::set_topic(tx, thread, topic)?;
+            head.append_message(tx, self.at, Kinds::TOPIC_UPDATED, &document(&doc)?)
+                .await?;
+            tx.db().set_topic(thread, topic).await?;
         } else if self.metadata.is_some() || self.retention.is_some() {
-            head.append_change(tx, self.at, Kinds::THREAD_UPDATED, &document(&doc)?)?;
+            head.append_change(tx, self.at, Kinds::THREAD_UPDATED, &document(&doc)?)
+                .await?;
         }
         if self.metadata.is_some() {
-            sqlite::set_metadata(tx, thread, &document(&doc.metadata)?)?;
+            tx.db().set_metadata(thread, &document(&doc.metadata)?).await?;
         }
         if let Some(policy) = self.retention {
             let (days, delete_at) = retention_columns(Some(policy), current.created);
-            sqlite::set_retention(tx, thread, days, delete_at)?;
+            tx.db().set_retention(thread, days, delete_at).await?;
         }
-        sqlite::update_head(tx, thread, &head)?;
+        tx.db().update_head(thread, &head).await?;
         Ok(())
     }
 }
@@ -215,33 +229,43 @@ impl Change for DeleteThread {
     fn stream(&self) -> StreamId {
         self.at.thread.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<ChatRefused>> {
+    samband_store::apply_on_every_engine!();
+}
+
+impl DeleteThread {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<(), Stop<ChatRefused>> {
         let InThread {
             resource,
             thread,
             caller,
         } = self.at;
-        let deleted = sqlite::head(tx, resource, thread)?.is_some_and(|head| head.deleted.is_some());
-        if deleted && (self.by_policy || sqlite::is_listed(tx, resource, &user_key(caller), thread)?) {
+        let deleted = tx
+            .db()
+            .locked_head(resource, thread)
+            .await?
+            .is_some_and(|head| head.deleted.is_some());
+        if deleted && (self.by_policy || tx.db().is_listed(resource, &user_key(caller), thread).await?) {
             return Ok(());
         }
         let mut head = if self.by_policy {
-            live_head(tx, self.at)?
+            live_head(tx, self.at).await?
         } else {
-            head_for_participant(tx, self.at)?
+            head_for_participant(tx, self.at).await?
         };
-        let thread_created_ms = sqlite::thread(tx, thread)?.map_or(0, |info| info.created.0);
-        let by_name = name_of_caller(tx, self.at)?;
+        let thread_created_ms = tx.db().thread(thread).await?.map_or(0, |info| info.created.0);
+        let by_name = name_of_caller(tx, self.at).await?;
         let doc = SystemDoc {
             by_name,
             thread_created_ms,
             by_policy: self.by_policy,
             ..SystemDoc::default()
         };
-        let deleted = head.append_change(tx, self.at, Kinds::THREAD_DELETED, &document(&doc)?)?;
+        let deleted = head
+            .append_change(tx, self.at, Kinds::THREAD_DELETED, &document(&doc)?)
+            .await?;
         head.deleted = Some(Millis(deleted.0));
-        sqlite::update_head(tx, thread, &head)?;
-        sqlite::mark_purge(tx, thread)?;
+        tx.db().update_head(thread, &head).await?;
+        tx.db().mark_purge(thread).await?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use samband_chat::store::{
     CreateThread, DeleteMessage, InThread, Memberships, MissedBy, NotesAfter, NotesAt, NotesOfResource, PurgeChunk,
-    UpdateMessage, UpdateThread, is_gone,
+    Told, UpdateMessage, UpdateThread, is_gone,
 };
 use samband_chat::{ChangedDoc, Kinds};
 use samband_core::{LogPosition, Note, ResourceId, Stamp, StreamId, ThreadId, UserId};
@@ -247,8 +247,10 @@ async fn replay(world: &World, user: Option<UserId>, after: LogPosition) -> Vec<
         }
         return whole.unwrap_or_default();
     };
-    let missed = world.ask(MissedBy { resource, user, after }).await;
-    assert!(missed.is_sorted_by_key(|missed| missed.position));
+    let told = Told::up_to(after);
+    let found = world.ask(MissedBy { resource, user, told }).await;
+    let missed = found.missed;
+    assert!(found.settled.0 < i64::MAX || missed.is_sorted_by_key(|missed| missed.position));
     world.ask(NotesAt { resource, missed }).await
 }
 

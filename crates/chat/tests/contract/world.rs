@@ -54,7 +54,7 @@ pub async fn worlds() -> Vec<World> {
     ]
     .concat();
     let mut worlds = Vec::new();
-    for kept in every_engine(&migrations, &shared) {
+    for kept in every_engine(&migrations, &shared).await {
         let (store, random) = (kept.store.clone(), Arc::new(Counter::default()));
         let keys = SigningKeys::load(store.clone(), random.clone()).await.expect("keys");
         let directory = Directory::load(store.clone(), random.clone()).await.expect("resources");

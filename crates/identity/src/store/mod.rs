@@ -1,17 +1,27 @@
 //! The stored side of identity: changes and queries; their SQL is in `sqlite`.
 
+mod postgres;
 mod sqlite;
 
+use std::collections::HashSet;
+
 use samband_core::{Millis, ResourceId, Secret, StreamId, UserId};
-use samband_store::{Change, EngineError, Migration, Query, Stop, sqlite as engine};
+use samband_store::{Change, EngineError, Migration, Outdated, Query, Stop, Transaction};
 
-pub use sqlite::user_exists as user_exists_sqlite;
-
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    room: "identity",
-    number: 1,
-    sqlite: include_str!("0001_identity.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        room: "identity",
+        number: 1,
+        sqlite: include_str!("sqlite/0001_identity.sql"),
+        postgres: include_str!("postgres/0001_identity.sql"),
+    },
+    Migration {
+        room: "identity",
+        number: 2,
+        sqlite: include_str!("sqlite/0002_secret.sql"),
+        postgres: include_str!("postgres/0002_secret.sql"),
+    },
+];
 
 /// There is no such user, or it was deleted.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,8 +48,12 @@ impl Change for CreateUser {
     fn weight(&self) -> usize {
         64
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<()>> {
-        Ok(sqlite::insert(tx, self.resource, self.user, tx.cx().now)?)
+    samband_store::apply_on_every_engine!();
+}
+
+impl CreateUser {
+    async fn apply(&self, tx: &mut impl Transaction<Db: Identities>) -> Result<(), Stop<()>> {
+        Ok(tx.db().insert(self.resource, self.user, tx.cx().now).await?)
     }
 }
 
@@ -56,12 +70,20 @@ impl Change for RevokeTokens {
     fn stream(&self) -> StreamId {
         self.user.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<NoSuchUser>> {
+    samband_store::apply_on_every_engine!();
+}
+
+impl RevokeTokens {
+    async fn apply(&self, tx: &mut impl Transaction<Db: Identities>) -> Result<(), Stop<NoSuchUser>> {
         let found = match self.issued_before {
-            None => sqlite::raise_generation(tx, self.resource, self.user)?,
-            Some(moment) => sqlite::raise_valid_from(tx, self.resource, self.user, moment)?,
+            None => tx.db().raise_generation(self.resource, self.user).await?,
+            Some(moment) => tx.db().raise_valid_from(self.resource, self.user, moment).await?,
         };
-        if found { Ok(()) } else { Err(Stop::Refused(NoSuchUser)) }
+        if !found {
+            return Err(Stop::Refused(NoSuchUser));
+        }
+        let (resource, user) = (self.resource, self.user);
+        Ok(tx.outdate(Outdated::Tokens { resource, user }).await?)
     }
 }
 
@@ -76,12 +98,16 @@ impl Change for DeleteUser {
     fn stream(&self) -> StreamId {
         self.user.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<NoSuchUser>> {
-        if sqlite::mark_deleted(tx, self.resource, self.user, tx.cx().now)? {
-            Ok(())
-        } else {
-            Err(Stop::Refused(NoSuchUser))
+    samband_store::apply_on_every_engine!();
+}
+
+impl DeleteUser {
+    async fn apply(&self, tx: &mut impl Transaction<Db: Identities>) -> Result<(), Stop<NoSuchUser>> {
+        if !tx.db().mark_deleted(self.resource, self.user, tx.cx().now).await? {
+            return Err(Stop::Refused(NoSuchUser));
         }
+        let (resource, user) = (self.resource, self.user);
+        Ok(tx.outdate(Outdated::Tokens { resource, user }).await?)
     }
 }
 
@@ -93,8 +119,12 @@ pub struct ReadTokenState {
 
 impl Query for ReadTokenState {
     type Out = Option<TokenState>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Option<TokenState>, EngineError> {
-        Ok(sqlite::token_state(db, self.resource, self.user)?)
+    samband_store::answer_on_every_engine!();
+}
+
+impl ReadTokenState {
+    async fn answer(&self, db: &impl Identities) -> Result<Option<TokenState>, EngineError> {
+        db.token_state(self.resource, self.user).await
     }
 }
 
@@ -112,8 +142,13 @@ impl Change for AddSigningKey {
     fn stream(&self) -> StreamId {
         StreamId([0; 16])
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<()>> {
-        Ok(sqlite::insert_signing_key(tx, &self.0, tx.cx().now)?)
+    samband_store::apply_on_every_engine!();
+}
+
+impl AddSigningKey {
+    async fn apply(&self, tx: &mut impl Transaction<Db: Identities>) -> Result<(), Stop<()>> {
+        tx.db().insert_signing_key(&self.0, tx.cx().now).await?;
+        Ok(tx.outdate(Outdated::SigningKeys).await?)
     }
 }
 
@@ -122,7 +157,56 @@ pub struct SigningKeysStored;
 
 impl Query for SigningKeysStored {
     type Out = Vec<StoredKey>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Vec<StoredKey>, EngineError> {
-        Ok(sqlite::signing_keys(db)?)
+    samband_store::answer_on_every_engine!();
+}
+
+impl SigningKeysStored {
+    async fn answer(&self, db: &impl Identities) -> Result<Vec<StoredKey>, EngineError> {
+        db.signing_keys().await
     }
+}
+
+/// Something that all nodes share: what the first of them proposed.
+pub struct SharedSecret {
+    pub name: &'static str,
+    pub proposed: Secret<Vec<u8>>,
+}
+
+impl Change for SharedSecret {
+    type Out = Secret<Vec<u8>>;
+    type Refusal = ();
+    fn stream(&self) -> StreamId {
+        StreamId([0; 16])
+    }
+    samband_store::apply_on_every_engine!();
+}
+
+impl SharedSecret {
+    async fn apply(&self, tx: &mut impl Transaction<Db: Identities>) -> Result<Secret<Vec<u8>>, Stop<()>> {
+        let kept = tx.db().keep_secret(self.name, self.proposed.reveal()).await?;
+        Ok(Secret::new(kept))
+    }
+}
+
+/// The statements of identity, written for each engine.
+trait Identities: UsersKnown {
+    async fn insert(&self, resource: ResourceId, user: UserId, now: Millis) -> Result<(), EngineError>;
+    async fn token_state(&self, resource: ResourceId, user: UserId) -> Result<Option<TokenState>, EngineError>;
+    async fn raise_generation(&self, resource: ResourceId, user: UserId) -> Result<bool, EngineError>;
+    async fn raise_valid_from(&self, resource: ResourceId, user: UserId, from: Millis) -> Result<bool, EngineError>;
+    async fn mark_deleted(&self, resource: ResourceId, user: UserId, now: Millis) -> Result<bool, EngineError>;
+    async fn insert_signing_key(&self, key: &StoredKey, now: Millis) -> Result<(), EngineError>;
+    async fn signing_keys(&self) -> Result<Vec<StoredKey>, EngineError>;
+    /// What is kept under a name: what is proposed, unless something is there.
+    async fn keep_secret(&self, name: &str, proposed: &[u8]) -> Result<Vec<u8>, EngineError>;
+}
+
+/// What other rooms' changes ask of identity.
+#[allow(
+    async_fn_in_trait,
+    reason = "asked on one task, and each engine checks that it can be"
+)]
+pub trait UsersKnown {
+    /// Those of some users that exist and are not deleted.
+    async fn existing(&self, resource: ResourceId, users: &[UserId]) -> Result<HashSet<UserId>, EngineError>;
 }

@@ -1,16 +1,18 @@
 //! The stored side of resources: changes and queries; their SQL is in `sqlite`.
 
+mod postgres;
 mod sqlite;
 
-use samband_core::{KeySlot, ResourceId, Secret, StreamId};
-use samband_store::{Change, EngineError, Migration, Query, Stop, sqlite as engine};
+use samband_core::{KeySlot, Millis, ResourceId, Secret, StreamId};
+use samband_store::{Change, EngineError, Migration, Outdated, Query, Stop, Transaction};
 
 use crate::model::{NewResource, Resource};
 
 pub const MIGRATIONS: &[Migration] = &[Migration {
     room: "resources",
     number: 1,
-    sqlite: include_str!("0001_resources.sql"),
+    sqlite: include_str!("sqlite/0001_resources.sql"),
+    postgres: include_str!("postgres/0001_resources.sql"),
 }];
 
 #[derive(Debug, PartialEq, Eq)]
@@ -30,12 +32,16 @@ impl Change for CreateResource {
     fn stream(&self) -> StreamId {
         self.id.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<Refused>> {
-        if sqlite::name_exists(tx, &self.new.name)? || sqlite::id_exists(tx, self.id)? {
+    samband_store::apply_on_every_engine!();
+}
+
+impl CreateResource {
+    async fn apply(&self, tx: &mut impl Transaction<Db: Resources>) -> Result<(), Stop<Refused>> {
+        if tx.db().name_exists(&self.new.name).await? || tx.db().id_exists(self.id).await? {
             return Err(Stop::Refused(Refused::NameTaken));
         }
-        sqlite::insert(tx, self.id, &self.new, tx.cx().now)?;
-        Ok(())
+        tx.db().insert(self.id, &self.new, tx.cx().now).await?;
+        Ok(tx.outdate(Outdated::Resources).await?)
     }
 }
 
@@ -47,12 +53,15 @@ impl Change for DeleteResource {
     fn stream(&self) -> StreamId {
         self.0.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<Refused>> {
-        if sqlite::mark_deleted(tx, self.0, tx.cx().now)? {
-            Ok(())
-        } else {
-            Err(Stop::Refused(Refused::NotFound))
+    samband_store::apply_on_every_engine!();
+}
+
+impl DeleteResource {
+    async fn apply(&self, tx: &mut impl Transaction<Db: Resources>) -> Result<(), Stop<Refused>> {
+        if !tx.db().mark_deleted(self.0, tx.cx().now).await? {
+            return Err(Stop::Refused(Refused::NotFound));
         }
+        Ok(tx.outdate(Outdated::Resources).await?)
     }
 }
 
@@ -68,12 +77,15 @@ impl Change for SetKey {
     fn stream(&self) -> StreamId {
         self.resource.into()
     }
-    fn sqlite(&self, tx: &mut engine::Tx<'_>) -> Result<(), Stop<Refused>> {
-        if sqlite::replace_key(tx, self.resource, self.slot, &self.secret)? {
-            Ok(())
-        } else {
-            Err(Stop::Refused(Refused::NotFound))
+    samband_store::apply_on_every_engine!();
+}
+
+impl SetKey {
+    async fn apply(&self, tx: &mut impl Transaction<Db: Resources>) -> Result<(), Stop<Refused>> {
+        if !tx.db().replace_key(self.resource, self.slot, &self.secret).await? {
+            return Err(Stop::Refused(Refused::NotFound));
         }
+        Ok(tx.outdate(Outdated::Resources).await?)
     }
 }
 
@@ -82,7 +94,25 @@ pub struct AllResources;
 
 impl Query for AllResources {
     type Out = Vec<Resource>;
-    fn sqlite(&self, db: &engine::Reader<'_>) -> Result<Vec<Resource>, EngineError> {
-        Ok(sqlite::all(db)?)
+    samband_store::answer_on_every_engine!();
+}
+
+impl AllResources {
+    async fn answer(&self, db: &impl Resources) -> Result<Vec<Resource>, EngineError> {
+        db.all().await
     }
+}
+
+/// The statements of resources, written for each engine.
+trait Resources {
+    /// Names differ by more than their case.
+    async fn name_exists(&self, name: &str) -> Result<bool, EngineError>;
+    /// Deleted ones too: an id never comes back, or it would bring its users and threads with it.
+    async fn id_exists(&self, id: ResourceId) -> Result<bool, EngineError>;
+    /// The first becomes the one that requests belong to which name none.
+    async fn insert(&self, id: ResourceId, new: &NewResource, now: Millis) -> Result<(), EngineError>;
+    /// False if there is none; the next oldest becomes the default where the default goes.
+    async fn mark_deleted(&self, id: ResourceId, now: Millis) -> Result<bool, EngineError>;
+    async fn replace_key(&self, id: ResourceId, slot: KeySlot, secret: &Secret<Vec<u8>>) -> Result<bool, EngineError>;
+    async fn all(&self) -> Result<Vec<Resource>, EngineError>;
 }

@@ -150,4 +150,7 @@ impl Change for Probe {
         tx.execute_batch("PRAGMA user_version = 1")?;
         Ok(())
     }
+    fn postgres<'a>(&'a self, _tx: &'a mut crate::postgres::Tx) -> crate::BoxFuture<'a, Result<(), Stop<()>>> {
+        Box::pin(async { Ok(()) })
+    }
 }

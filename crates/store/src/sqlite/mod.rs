@@ -2,16 +2,17 @@
 
 mod connection;
 mod engine;
-pub(crate) mod log;
+mod log;
 mod migrate;
 mod queue;
 mod readers;
-pub(crate) mod repeat;
+mod repeat;
 mod rewrite;
 mod tx;
 mod wal;
 mod writer;
 
+pub use crate::change::at_once;
 pub use connection::{Location, Options, Synchronous};
 pub(crate) use engine::Engine;
 pub(crate) use queue::Lane;

@@ -1,13 +1,13 @@
 //! What a change and a query see of the database.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 use samband_core::{LogPosition, Note};
 
-use crate::change::Cx;
-use crate::log::Entry;
+use crate::change::{Cx, Outdated, Transaction};
+use crate::error::EngineError;
+use crate::log::{Entry, last_position};
 
 /// The writer's transaction, shared by the changes of a group.
 pub struct Tx<'c> {
@@ -28,13 +28,20 @@ impl<'c> Tx<'c> {
     pub(super) fn into_notes(self) -> Vec<Note> {
         self.notes
     }
+}
 
-    pub fn cx(&self) -> Cx {
+impl Transaction for Tx<'_> {
+    type Db = Connection;
+
+    fn db(&self) -> &Connection {
+        self.connection
+    }
+
+    fn cx(&self) -> Cx {
         self.cx
     }
 
-    /// Appends to the log. A message (an entry with `seq`) starts at its own version.
-    pub fn append(&mut self, entry: &Entry<'_>) -> rusqlite::Result<()> {
+    async fn append(&mut self, entry: &Entry<'_>) -> Result<(), EngineError> {
         self.connection
             .prepare_cached(
                 "INSERT INTO entry (stream, stamp, prev, at_ms, resource, kind, actor, about, seq, version, doc)
@@ -53,34 +60,16 @@ impl<'c> Tx<'c> {
                 entry.seq.map(|_| entry.stamp.0),
                 entry.doc,
             ])?;
-        self.notes.push(Note {
-            resource: entry.resource,
-            stream: entry.stream,
-            position: LogPosition(self.connection.last_insert_rowid()),
-            stamp: entry.stamp,
-            prev: entry.prev,
-            at: self.cx.now,
-            kind: entry.kind,
-            actor: entry.actor.map(Arc::from),
-            about: entry.about,
-            seq: entry.seq,
-            body: Arc::from(entry.heard.unwrap_or(entry.doc)),
-        });
+        let position = LogPosition(self.connection.last_insert_rowid());
+        self.notes.push(entry.note(position, self.cx.now));
         Ok(())
     }
 
-    /// Where the entry stands that this transaction appended last.
-    pub fn last_position(&self) -> LogPosition {
-        self.notes
-            .iter()
-            .rev()
-            .map(|note| note.position)
-            .find(|position| position.0 > 0)
-            .unwrap_or(LogPosition(0))
+    fn last_position(&self) -> LogPosition {
+        last_position(&self.notes)
     }
 
-    /// A place in the log for what is stored beside it, such as a read receipt.
-    pub fn take_position(&self) -> rusqlite::Result<LogPosition> {
+    async fn take_position(&mut self) -> Result<LogPosition, EngineError> {
         // AUTOINCREMENT's own counter: the next entry takes the number after this one.
         let taken = self
             .connection
@@ -97,9 +86,13 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Lets be heard, once this transaction is durable, what is stored beside the log.
-    pub fn tell(&mut self, note: Note) {
+    fn tell(&mut self, note: Note) {
         self.notes.push(note);
+    }
+
+    /// There is one node, and it knows.
+    async fn outdate(&mut self, _what: Outdated) -> Result<(), EngineError> {
+        Ok(())
     }
 }
 

@@ -256,12 +256,5 @@ impl Status {
 }
 
 fn apply(job: &mut dyn Job, tx: &mut Tx<'_>) -> Result<(), EngineError> {
-    catch_unwind(AssertUnwindSafe(|| job.apply(tx))).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        Err(EngineError::Panicked(message))
-    })
+    catch_unwind(AssertUnwindSafe(|| job.apply(tx))).unwrap_or_else(|panic| Err(EngineError::panicked(&*panic)))
 }

@@ -5,9 +5,3 @@ mod members;
 mod messages;
 mod receipts;
 mod threads;
-
-pub(super) use heard::*;
-pub(super) use members::*;
-pub(super) use messages::*;
-pub(super) use receipts::*;
-pub(super) use threads::*;

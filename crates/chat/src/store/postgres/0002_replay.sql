@@ -1,0 +1,1 @@
+-- What this step added on the embedded engine is in the first one here.

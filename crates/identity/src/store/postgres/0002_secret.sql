@@ -1,0 +1,2 @@
+-- What all nodes must share and nobody else may know: what signs connection parameters, the admin token.
+CREATE TABLE secret (name text PRIMARY KEY, value bytea NOT NULL);
