@@ -184,6 +184,10 @@ async fn changes_of_subscriptions_lose_and_double_nothing() {
     let (changes, _b) = changer.await.expect("it ends");
     let _a = publisher.await.expect("it ends");
     assert!(changes > 100, "{changes} changes");
+    until("they go back to two", async || {
+        server.figure("subscriptions").await == base(&server).await + 2
+    })
+    .await;
     silence(&mut at_b).await;
 }
 
@@ -427,6 +431,8 @@ async fn a_note_costs_one_message_and_one_more_for_each_node_that_follows() {
     for node in &nodes {
         assert!(node.settled().await);
     }
+    // Until the second subscription of one has replaced the first.
+    sleep(Duration::from_millis(1_500)).await;
     let before = (server.figure("in_msgs").await, server.figure("out_msgs").await);
     for stamp in 1..=1_000 {
         nodes[0].publish(note(thread(1), stamp), &[]);

@@ -301,7 +301,7 @@ async fn connect(address: Address, node: &str, link: &Arc<Link>, missed: &Arc<No
                     tracing::warn!(%error, "the bus");
                     link.trouble(error.to_string());
                 }
-                Event::ClientError(error) => link.trouble(error.to_string()),
+                Event::ClientError(error) => link.trouble(error.to_string().trim_start_matches("nats: ").to_owned()),
                 _ => {}
             }
             std::future::ready(())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::calls::Reply;
 use super::ear::Turn;
@@ -16,6 +16,10 @@ use crate::lock;
 
 /// The ear's number for `samband.lapse`; those of what is followed come after it.
 pub(crate) const LAPSES: u64 = 0;
+/// How long a subscription goes on beside the one that replaces it. The new one being in force is not
+/// enough: the server may still be handing out a message by what was subscribed to before, and the
+/// servers of a cluster take their time to tell each other.
+const OVERLAP: Duration = Duration::from_secs(1);
 /// How long a round trip waits at a server that did not answer the last one.
 const LESS_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -60,42 +64,84 @@ impl Interests {
     }
 }
 
+/// The subscriptions that there are.
+struct Subscriptions {
+    common: Arc<Common>,
+    ear: mpsc::Sender<Turn>,
+    active: HashMap<Filter, u64>,
+    /// Of these, those that were replaced, and when they end.
+    replaced: HashMap<Filter, Instant>,
+    last: u64,
+}
+
+/// Why the task ends: the client or the ear is gone.
+struct Gone;
+
 pub(crate) async fn run(common: Arc<Common>, interests: Arc<Interests>, ear: mpsc::Sender<Turn>) {
-    let mut active: HashMap<Filter, u64> = HashMap::new();
-    let mut next = LAPSES;
-    loop {
-        interests.has_changed.notified().await;
+    let mut subscriptions = Subscriptions {
+        common,
+        ear,
+        active: HashMap::new(),
+        replaced: HashMap::new(),
+        last: LAPSES,
+    };
+    while subscriptions.change(&interests).await.is_ok() {}
+}
+
+impl Subscriptions {
+    async fn change(&mut self, interests: &Interests) -> Result<(), Gone> {
+        let next_end = self.replaced.values().min().copied();
+        tokio::select! {
+            () = interests.has_changed.notified() => {}
+            () = sleep_until(next_end.unwrap_or_else(Instant::now)), if next_end.is_some() => {}
+        }
         let ((wanted, unwanted), waiting) = {
             let mut written = lock(&interests.written);
             (written.interest.take_changes(), std::mem::take(&mut written.waiting))
         };
         let replaces = !wanted.is_empty() && !unwanted.is_empty();
         for filter in wanted {
-            next += 1;
-            // Waits while the connection is away. It fails only when the client has ended.
-            let Ok(subscriber) = common.client.subscribe(filter.subject()).await else {
-                return;
-            };
-            active.insert(filter, next);
-            if ear.send(Turn::Hear(next, subscriber)).await.is_err() {
-                return;
-            }
+            self.subscribe(filter).await?;
         }
-        // What a new subscription replaces stays until the new one hears: nothing is lost between.
         if replaces || !waiting.is_empty() {
-            let is_in_force = round_trip(&common, &interests).await;
+            let is_in_force = round_trip(&self.common, interests).await;
             for waiting in waiting {
                 let _ = waiting.send(is_in_force);
             }
         }
+        let now = Instant::now();
         for filter in unwanted {
-            if let Some(id) = active.remove(&filter)
-                && ear.send(Turn::Leave(id)).await.is_err()
-            {
-                return;
+            if replaces {
+                self.replaced.insert(filter, now + OVERLAP);
+            } else {
+                self.unsubscribe(filter).await?;
             }
         }
-        common.meter.subscriptions.set(active.len() as f64);
+        let ended: Vec<_> = self.replaced.extract_if(|_, end| *end <= now).collect();
+        for (filter, _) in ended {
+            self.unsubscribe(filter).await?;
+        }
+        self.common.meter.subscriptions.set(self.active.len() as f64);
+        Ok(())
+    }
+
+    async fn subscribe(&mut self, filter: Filter) -> Result<(), Gone> {
+        if self.replaced.remove(&filter).is_some() {
+            return Ok(());
+        }
+        // Waits while the connection is away. It fails only when the client has ended.
+        let subscribed = self.common.client.subscribe(filter.subject()).await;
+        let subscriber = subscribed.map_err(|_| Gone)?;
+        self.last += 1;
+        self.active.insert(filter, self.last);
+        self.ear.send(Turn::Hear(self.last, subscriber)).await.map_err(|_| Gone)
+    }
+
+    async fn unsubscribe(&mut self, filter: Filter) -> Result<(), Gone> {
+        let Some(id) = self.active.remove(&filter) else {
+            return Ok(());
+        };
+        self.ear.send(Turn::Leave(id)).await.map_err(|_| Gone)
     }
 }
 
