@@ -85,7 +85,8 @@ impl Bus {
 
     /// Of several nodes. `urls` are `nats://host:port` or `tls://host:port`, separated by commas, with
     /// `user:password@` or `token@` before the host, the same in all; there, what means something in a
-    /// URL is written in percent. `node` names this process among the others: unique, of a-z and 0-9.
+    /// URL is written in percent. With one `tls://` all have TLS; who is trusted is the system's to say
+    /// (and `SSL_CERT_FILE`'s). `node` names this process among the others: unique, of a-z and 0-9.
     ///
     /// Waits a second at most for the first connection. If there is none by then, it is sought in the
     /// background, and [`Bus::health`] says so.

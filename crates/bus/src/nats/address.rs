@@ -12,6 +12,7 @@ pub(crate) struct Address {
     pub login: Option<Login>,
     /// Without secrets.
     pub shown: String,
+    /// One that is written so is enough: a login never goes out in the clear because of another.
     pub has_tls: bool,
 }
 

@@ -286,6 +286,8 @@ async fn connect(address: Address, node: &str, link: &Arc<Link>, missed: &Arc<No
         .no_echo()
         .retry_on_initial_connect()
         .max_reconnects(None)
+        // Of the servers that a server tells of, too.
+        .require_tls(address.has_tls)
         .ping_interval(PING)
         .connection_timeout(CONNECT_TIMEOUT)
         .client_capacity(CLIENT_QUEUE)
