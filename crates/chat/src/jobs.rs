@@ -2,21 +2,22 @@
 //! again after an interruption.
 
 use samband_core::{Clock, Millis};
-use samband_store::Store;
+use samband_store::{Lease, Store};
 
 use crate::rules::ChatRefused;
 use crate::store::{DeleteThread, PurgeChunk, ThreadsDue, ThreadsToPurge};
 
 /// Deletes the threads whose retention policy has run out; how many.
-pub async fn delete_due(store: &Store, clock: &dyn Clock) -> Result<usize, ChatRefused> {
+pub async fn delete_due(store: &Store, lease: &Lease, clock: &dyn Clock) -> Result<usize, ChatRefused> {
     let now: Millis = clock.now();
     let due = store.read(ThreadsDue(now)).await?;
     for at in &due {
+        let delete = DeleteThread {
+            at: *at,
+            by_policy: true,
+        };
         store
-            .background(DeleteThread {
-                at: *at,
-                by_policy: true,
-            })
+            .background_under(lease, delete)
             .await
             .map_err(ChatRefused::from)?;
     }
@@ -24,12 +25,16 @@ pub async fn delete_due(store: &Store, clock: &dyn Clock) -> Result<usize, ChatR
 }
 
 /// Removes the rows of deleted threads; how many threads were finished.
-pub async fn purge(store: &Store) -> Result<usize, ChatRefused> {
+pub async fn purge(store: &Store, lease: &Lease) -> Result<usize, ChatRefused> {
     let threads = store.read(ThreadsToPurge).await?;
     for thread in &threads {
         loop {
+            // What is left is gone on with under a new lease.
+            if !lease.holds() {
+                return Ok(0);
+            }
             let done = store
-                .background(PurgeChunk(*thread))
+                .background_under(lease, PurgeChunk(*thread))
                 .await
                 .map_err(|_| ChatRefused::Unavailable)?;
             if done {

@@ -59,11 +59,17 @@ pub struct ServerFlags {
     /// Address of a listener without TLS
     #[arg(long, value_name = "ADDR")]
     pub http_listen: Option<SocketAddr>,
+    /// PostgreSQL instead of the embedded store: postgres://user:password@host:port/database
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+    /// What carries events between nodes that share a store: nats://host:port
+    #[arg(long, value_name = "URL")]
+    pub bus: Option<String>,
     /// The data directory [default: ./samband-data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Keep nothing on disk
-    #[arg(long, conflicts_with = "data")]
+    #[arg(long, conflicts_with_all = ["data", "store"])]
     pub memory: bool,
     /// Once ready, write the variables that clients need, for a shell to read
     #[arg(long, value_name = "FILE")]
@@ -109,6 +115,8 @@ impl ServerFlags {
             self.http_listen.map(|address| address.to_string()),
         );
         text("server.env_file", self.env_file.as_ref().map(path));
+        text("store.url", self.store.clone());
+        text("bus.url", self.bus.clone());
         text("store.data", self.data.as_ref().map(path));
         text("log.level", self.log_level.clone());
         let profile = self.limits.map(|profile| match profile {

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{DecodingKey, EncodingKey};
-use samband_core::{Random, Secret};
+use samband_core::{Random, Secret, Stopwatch};
 use samband_store::Store;
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -30,7 +30,7 @@ pub struct SigningKeys {
     random: Arc<dyn Random>,
     keys: ArcSwap<Vec<Arc<SigningKey>>>,
     /// One reload at a time: what was read earlier must not replace what was read later.
-    reloading: Mutex<()>,
+    reloading: Mutex<Option<Stopwatch>>,
 }
 
 /// A JSON Web Key Set (RFC 7517).
@@ -86,8 +86,10 @@ impl SigningKeys {
         Ok(kid)
     }
 
-    async fn reload(&self) -> Result<(), IdentityError> {
-        let _one = self.reloading.lock().await;
+    /// Reads the keys anew: another node may have made one.
+    pub async fn reload(&self) -> Result<(), IdentityError> {
+        let mut last = self.reloading.lock().await;
+        *last = Some(Stopwatch::start());
         let stored = self
             .store
             .read(SigningKeysStored)
@@ -99,6 +101,17 @@ impl SigningKeys {
             .collect();
         self.keys.store(Arc::new(keys.ok_or(IdentityError::Unavailable)?));
         Ok(())
+    }
+
+    /// For a token whose key is not known: of another node's, which this one has not read yet. Anybody
+    /// can name a key that does not exist, so not at each of their wishes.
+    pub(crate) async fn look_again(&self) {
+        const EACH: std::time::Duration = std::time::Duration::from_millis(200);
+        let lately = self.reloading.lock().await.is_some_and(|last| last.elapsed() < EACH);
+        if self.store.is_shared() && !lately {
+            // Without the store nothing is known of the key, and the token is refused.
+            let _ = self.reload().await;
+        }
     }
 
     pub(crate) fn signer(&self) -> Option<Arc<SigningKey>> {

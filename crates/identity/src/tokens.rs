@@ -135,6 +135,8 @@ impl Grant {
 pub enum TokenFault {
     #[error("The access token is malformed or was not issued by this server.")]
     Invalid,
+    #[error("The access token is malformed or was not issued by this server.")]
+    UnknownKey,
     #[error("The access token has expired.")]
     Expired,
     #[error("The access token has been revoked.")]
@@ -231,7 +233,13 @@ impl Tokens {
     pub async fn verify(&self, token: &str, now: Millis) -> Result<Arc<Grant>, TokenFault> {
         let known = match self.known.get(token) {
             Some(known) => known,
-            None => Arc::new(self.read(token)?),
+            None => Arc::new(match self.read(token) {
+                Err(TokenFault::UnknownKey) => {
+                    self.keys.look_again().await;
+                    self.read(token)?
+                }
+                read => read?,
+            }),
         };
         match self.check(&known, now).await {
             Ok(None) => Ok(known),
@@ -286,7 +294,7 @@ impl Tokens {
             .map_err(invalid)?
             .kid
             .ok_or(TokenFault::Invalid)?;
-        let key = self.keys.by_kid(&kid).ok_or(TokenFault::Invalid)?;
+        let key = self.keys.by_kid(&kid).ok_or(TokenFault::UnknownKey)?;
         // Expiry is ours to decide, by our clock.
         let mut validation = Validation::new(Algorithm::ES256);
         validation.validate_exp = false;
@@ -318,7 +326,7 @@ impl Tokens {
 
     /// Makes every token of the user be looked up again. Called after the store knows, and before
     /// the caller is told.
-    pub(crate) fn forget(&self, resource: ResourceId, user: UserId) {
+    pub fn forget(&self, resource: ResourceId, user: UserId) {
         self.epoch(resource, user).fetch_add(1, Ordering::AcqRel);
         self.revoked();
     }

@@ -96,7 +96,7 @@ impl Event {
             let place = Place {
                 resource: self.note.resource,
                 source: &origin.source,
-                epoch: origin.epoch,
+                epoch: origin.in_order.then_some(origin.epoch),
                 at: self.note.position,
             };
             open::cloud_events(&self.what, level, &place)
@@ -109,12 +109,28 @@ impl Event {
     }
 }
 
+/// Whom a note may concern who does not follow its thread yet: those who come by it.
+pub fn newcomers(note: &Note) -> Vec<UserId> {
+    let comes = matches!(
+        note.kind,
+        Kinds::THREAD_CREATED | Kinds::PARTICIPANTS_ADDED | Kinds::MORE_PARTICIPANTS
+    );
+    let members = comes.then(|| read(note)).flatten().map(|(_, members, _)| members);
+    let joined = members.unwrap_or_default().into_iter();
+    joined
+        .filter(|(_, how)| *how == Membership::Joined)
+        .map(|(user, _)| user)
+        .collect()
+}
+
 /// Where the events of an open stream come from.
 pub struct Origin {
     /// The resource's ARM id.
     pub source: String,
     /// The log's.
     pub epoch: u64,
+    /// Positions are in commit order: then an event has the same for all readers.
+    pub in_order: bool,
 }
 
 type Told = (ChatEvent, Vec<(UserId, Membership)>, Audience);

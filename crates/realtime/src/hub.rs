@@ -2,29 +2,35 @@
 //! order; it hands each event to the sessions of the thread's members and never waits for one.
 //!
 //! A session first registers (from then on joins and leaves of its user are seen), reads its
-//! memberships from the store, then follows those threads; only then is its client told that it is
+//! memberships from the store, then follows those threads; where there are other nodes it waits until
+//! what they say of them is heard here, and reads once more; only then is its client told that it is
 //! connected. Members are followed from the events themselves, never read for a message.
+//!
+//! The bus is a doorbell. Each note names the stamp before its own, so a gap shows: what comes after it
+//! waits a moment, then the gap is read from the store (`gaps`). Lost tails are found by comparing the
+//! threads' heads every few seconds, and at once when the bus says that notes may have been missed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use samband_bus::{Bus, Heard, Listener};
-use samband_chat::store::{Memberships, NotesAfter};
-use samband_core::{Millis, Note, ResourceId, Stamp, ThreadId, UserId};
+use samband_bus::{Bus, Heard, Listener, Topic};
+use samband_chat::store::Memberships;
+use samband_core::{Millis, Note, ResourceId, Stamp, StreamId, ThreadId, UserId};
 use samband_store::Store;
 use tokio::sync::{mpsc, oneshot};
 
+use self::gaps::{Checked, Gaps, Waiting};
 use crate::event::{Event, Membership};
 use crate::session::Session;
 
-/// Entries read at a time when notes were missed.
-const REPAIR_CHUNK: usize = 500;
+mod gaps;
 
 /// The way to the hub's task; cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
     commands: mpsc::UnboundedSender<Command>,
     store: Store,
+    bus: Bus,
 }
 
 enum Command {
@@ -38,6 +44,14 @@ enum Command {
         done: oneshot::Sender<()>,
     },
     Leave(u64),
+    /// What the store has of a thread after the newest entry that was heard, and whether that is all.
+    Repaired {
+        thread: ThreadId,
+        notes: Option<Vec<Note>>,
+        all: bool,
+    },
+    /// How far threads are in the store.
+    Checked(Checked),
     Endpoints {
         resource: ResourceId,
         done: oneshot::Sender<Vec<Endpoint>>,
@@ -48,9 +62,13 @@ impl Hub {
     /// Starts the task; it ends with the bus.
     pub fn start(store: Store, bus: &Bus) -> Self {
         let (commands, received) = mpsc::unbounded_channel();
-        let task = Task::new(store.clone());
+        let task = Task::new(store.clone(), bus.clone(), commands.downgrade());
         tokio::spawn(task.run(received, bus.listen()));
-        Self { commands, store }
+        Self {
+            commands,
+            store,
+            bus: bus.clone(),
+        }
     }
 
     /// Lets a session hear all that its user takes part in; it hears from when this returns.
@@ -64,16 +82,22 @@ impl Hub {
         if registered.await.is_err() {
             return false;
         }
-        let Some(user) = session.user else { return true };
-        let Ok(threads) = self
-            .store
-            .read(Memberships {
-                resource: session.resource,
-                user,
-            })
-            .await
-        else {
+        let follow = async || match session.user {
+            Some(user) => self.follow(session, user).await,
+            None => true,
+        };
+        // What other nodes say is heard once the bus has it so; what they said before is read. While
+        // the bus is cut nobody waits for it: when it is back, all is compared.
+        if !follow().await || (self.bus.is_shared() && self.bus.settled().await && !follow().await) {
             self.leave(session);
+            return false;
+        }
+        true
+    }
+
+    async fn follow(&self, session: &Session, user: UserId) -> bool {
+        let resource = session.resource;
+        let Ok(threads) = self.store.read(Memberships { resource, user }).await else {
             return false;
         };
         let (done, followed) = oneshot::channel();
@@ -111,6 +135,8 @@ struct Room {
     /// The newest entry that was heard.
     last: Stamp,
     sessions: HashMap<u64, Arc<Session>>,
+    /// What was heard ahead of what comes before it.
+    waiting: Waiting,
 }
 
 struct Connected {
@@ -122,7 +148,8 @@ struct Connected {
 }
 
 struct Task {
-    store: Store,
+    bus: Bus,
+    gaps: Gaps,
     rooms: HashMap<ThreadId, Room>,
     sessions: HashMap<u64, Connected>,
     users: HashMap<(ResourceId, UserId), HashSet<u64>>,
@@ -134,9 +161,10 @@ struct Task {
 }
 
 impl Task {
-    fn new(store: Store) -> Self {
+    fn new(store: Store, bus: Bus, commands: mpsc::WeakUnboundedSender<Command>) -> Self {
         Self {
-            store,
+            gaps: Gaps::new(store, commands),
+            bus,
             rooms: HashMap::new(),
             sessions: HashMap::new(),
             users: HashMap::new(),
@@ -148,25 +176,53 @@ impl Task {
     }
 
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, mut bus: Listener) {
+        let due = tokio::time::sleep_until(self.gaps.due());
+        tokio::pin!(due);
         loop {
             tokio::select! {
-                // What was said first is heard first, but nobody waits behind a busy bus for ever.
                 heard = bus.next() => match heard {
                     None => return,
                     Some(Heard::Note(note)) => self.hear(&note),
                     Some(Heard::Missed(notes)) => {
-                        tracing::warn!(notes, "notes were missed and are read from the store");
-                        // Open streams read the log themselves, from where they are.
-                        for connected in self.sessions.values() {
-                            connected.session.lapse();
-                        }
-                        self.repair().await;
+                        tracing::warn!(notes, "notes may have been missed; the store is read");
+                        self.missed();
+                    }
+                    Some(Heard::Moved { resource, user, endpoint, connection }) => {
+                        self.moved(resource, user, &endpoint, &connection);
                     }
                 },
                 command = commands.recv() => match command {
                     None => return,
                     Some(command) => self.obey(command),
                 },
+                () = &mut due => self.gaps.proceed(&self.rooms),
+            }
+            // Set anew only when it changed: this is passed for every note.
+            if due.deadline() != self.gaps.due() {
+                due.as_mut().reset(self.gaps.due());
+            }
+        }
+    }
+
+    /// Nobody knows what was not heard: heads are compared, and everybody's memberships are read anew.
+    fn missed(&mut self) {
+        self.gaps.check(&self.rooms);
+        for connected in self.sessions.values() {
+            // Open streams read the log themselves, from where they are.
+            connected.session.lapse();
+        }
+        let users = self.sessions.values().map(|connected| &connected.session);
+        let users: Vec<_> = users.filter(|session| session.user.is_some()).cloned().collect();
+        self.gaps.read_memberships(users);
+    }
+
+    /// An endpoint's newest connection is at another node: those here hear no more for it.
+    fn moved(&self, resource: ResourceId, user: UserId, endpoint: &str, connection: &str) {
+        let ids = self.users.get(&(resource, user)).into_iter().flatten();
+        for connected in ids.filter_map(|id| self.sessions.get(id)) {
+            let named = connected.session.endpoint.as_ref();
+            if named.is_some_and(|(name, current)| name == endpoint && current != connection) {
+                connected.session.replace();
             }
         }
     }
@@ -176,12 +232,14 @@ impl Task {
             Command::Register { session, done } => {
                 match session.user {
                     Some(user) => {
-                        self.users
-                            .entry((session.resource, user))
-                            .or_default()
-                            .insert(session.id);
+                        let ids = self.users.entry((session.resource, user)).or_default();
+                        if ids.is_empty() {
+                            self.bus.follow(Topic::User(session.resource, user));
+                        }
+                        ids.insert(session.id);
                     }
                     None => {
+                        self.bus.follow(Topic::Resource(session.resource));
                         self.whole
                             .entry(session.resource)
                             .or_default()
@@ -206,6 +264,7 @@ impl Task {
                         .is_none_or(|connected| connected.left.contains(&thread));
                     if !left {
                         self.enter(session, thread, stamp);
+                        self.gaps.expect(thread, stamp, self.rooms.get(&thread));
                     }
                 }
                 if let Some(connected) = self.sessions.get_mut(&session) {
@@ -215,6 +274,11 @@ impl Task {
                 let _ = done.send(());
             }
             Command::Leave(session) => self.forget(session),
+            Command::Repaired { thread, notes, all } => self.repaired(thread, notes, all),
+            Command::Checked(checked) => {
+                self.gaps.checked(checked, &self.rooms);
+                self.settle();
+            }
             Command::Endpoints { resource, done } => {
                 let endpoint = |connected: &Connected| {
                     let session = &connected.session;
@@ -235,10 +299,15 @@ impl Task {
         };
         let resource = connected.session.resource;
         connected.rooms.insert(thread);
-        let room = self.rooms.entry(thread).or_insert_with(|| Room {
-            resource,
-            last: stamp,
-            sessions: HashMap::new(),
+        let bus = &self.bus;
+        let room = self.rooms.entry(thread).or_insert_with(|| {
+            bus.follow(Topic::Thread(resource, stream(thread)));
+            Room {
+                resource,
+                last: stamp,
+                sessions: HashMap::new(),
+                waiting: Waiting::default(),
+            }
         });
         room.sessions.insert(id, connected.session.clone());
     }
@@ -250,9 +319,14 @@ impl Task {
                 connected.left.insert(thread);
             }
         }
+        self.leave_room(id, thread);
+    }
+
+    fn leave_room(&mut self, id: u64, thread: ThreadId) {
         if let Some(room) = self.rooms.get_mut(&thread) {
             room.sessions.remove(&id);
             if room.sessions.is_empty() {
+                self.bus.unfollow(Topic::Thread(room.resource, stream(thread)));
                 self.rooms.remove(&thread);
             }
         }
@@ -263,12 +337,7 @@ impl Task {
             return;
         };
         for thread in connected.rooms {
-            if let Some(room) = self.rooms.get_mut(&thread) {
-                room.sessions.remove(&id);
-                if room.sessions.is_empty() {
-                    self.rooms.remove(&thread);
-                }
-            }
+            self.leave_room(id, thread);
         }
         let resource = connected.session.resource;
         match connected.session.user {
@@ -276,11 +345,13 @@ impl Task {
                 if let Some(ids) = self.users.get_mut(&(resource, user)) {
                     ids.remove(&id);
                     if ids.is_empty() {
+                        self.bus.unfollow(Topic::User(resource, user));
                         self.users.remove(&(resource, user));
                     }
                 }
             }
             None => {
+                self.bus.unfollow(Topic::Resource(resource));
                 if let Some(sessions) = self.whole.get_mut(&resource) {
                     sessions.remove(&id);
                 }
@@ -297,9 +368,57 @@ impl Task {
     /// Delivers a note to all who should hear it, once and in order.
     fn hear(&mut self, note: &Arc<Note>) {
         let thread = ThreadId::from_bytes(note.stream.0);
-        if note.stamp.0 != 0 && self.rooms.get(&thread).is_some_and(|room| note.stamp <= room.last) {
-            return;
+        if note.stamp.0 != 0
+            && let Some(room) = self.rooms.get_mut(&thread)
+        {
+            if note.stamp <= room.last {
+                return;
+            }
+            if note.prev > room.last {
+                // Perhaps what comes before is on its way.
+                room.waiting.put(note);
+                self.gaps.open(thread);
+                return;
+            }
         }
+        self.take(thread, note);
+        self.take_waiting(thread);
+    }
+
+    /// What waited for what was just heard.
+    fn take_waiting(&mut self, thread: ThreadId) {
+        while let Some(room) = self.rooms.get_mut(&thread)
+            && let Some(note) = room.waiting.next(room.last)
+        {
+            self.take(thread, &note);
+        }
+    }
+
+    /// The store's part of a gap. What was heard meanwhile comes after it.
+    fn repaired(&mut self, thread: ThreadId, notes: Option<Vec<Note>>, all: bool) {
+        let read = notes.is_some();
+        for note in notes.into_iter().flatten() {
+            let last = self.rooms.get(&thread).map(|room| room.last);
+            if last.is_some_and(|last| note.stamp > last) {
+                self.take(thread, &Arc::new(note));
+            }
+        }
+        self.take_waiting(thread);
+        let room = self.rooms.get(&thread);
+        self.gaps.closed(thread, room, read && all);
+        self.settle();
+    }
+
+    /// Once everything up to a place of the log was given to all, readers may count on it.
+    fn settle(&mut self) {
+        if let Some(settled) = self.gaps.settled() {
+            for connected in self.sessions.values() {
+                connected.session.settle(settled);
+            }
+        }
+    }
+
+    fn take(&mut self, thread: ThreadId, note: &Arc<Note>) {
         let Some(event) = Event::of(note).map(Arc::new) else {
             self.advance(thread, note);
             return;
@@ -365,33 +484,10 @@ impl Task {
             room.last = room.last.max(note.stamp);
         }
     }
+}
 
-    /// Reads from the store what the bus did not deliver, for every thread that is followed.
-    async fn repair(&mut self) {
-        let threads: Vec<_> = self
-            .rooms
-            .iter()
-            .map(|(thread, room)| (*thread, room.resource))
-            .collect();
-        for (thread, resource) in threads {
-            while let Some(after) = self.rooms.get(&thread).map(|room| room.last) {
-                let query = NotesAfter {
-                    resource,
-                    thread,
-                    after,
-                    limit: REPAIR_CHUNK,
-                };
-                let Ok(notes) = self.store.read(query).await else { break };
-                let last_chunk = notes.len() < REPAIR_CHUNK;
-                for note in notes {
-                    self.hear(&Arc::new(note));
-                }
-                if last_chunk {
-                    break;
-                }
-            }
-        }
-    }
+fn stream(thread: ThreadId) -> StreamId {
+    thread.into()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod shared;
 mod signalling;
 mod upgrade;
 
+pub use event::newcomers;
 pub use hub::{Endpoint, Hub};
 pub use leash::Right;
 pub use open_stream::{TOKEN_PROTOCOL, offered_protocols};

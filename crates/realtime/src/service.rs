@@ -8,8 +8,9 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
+use samband_bus::Bus;
 use samband_chat::http::Chat;
-use samband_core::{Clock, Random, Scopes};
+use samband_core::{Clock, Random, Scopes, Secret};
 use samband_identity::{Grant, TokenFault, Tokens};
 use samband_resources::Directory;
 use samband_store::Store;
@@ -42,6 +43,9 @@ pub struct Settings {
     pub directory: Arc<Directory>,
     pub chat: Arc<Chat>,
     pub hub: Hub,
+    pub bus: Bus,
+    /// Signs what clients hand back; all nodes have the same.
+    pub secret: Secret<Vec<u8>>,
     /// How far back an open stream can resume.
     pub window: Duration,
     /// New connections that are admitted in a second; 0 = any number.
@@ -59,8 +63,6 @@ pub struct RealTime {
 
 impl RealTime {
     pub fn new(settings: Settings) -> Self {
-        let mut secret = [0; 32];
-        settings.random.fill(&mut secret);
         let Settings {
             clock,
             random,
@@ -69,6 +71,8 @@ impl RealTime {
             directory,
             chat,
             hub,
+            bus,
+            secret,
             window,
             connects_per_second,
             stop,
@@ -88,10 +92,9 @@ impl RealTime {
             drain,
             tasks: TaskTracker::new(),
         });
-        Self {
-            signalling: Arc::new(Signalling::new(shared.clone(), Signer::new(&secret))),
-            shared,
-        }
+        let signalling = Arc::new(Signalling::new(shared.clone(), Signer::new(secret.reveal()), bus));
+        signalling.answer_others();
+        Self { shared, signalling }
     }
 
     /// Returns once every connection has ended after the server was told to stop, or in due time.
@@ -157,7 +160,7 @@ impl RealTime {
             }
             (Method::POST, path) if path.starts_with("/socket.io/1/xhr-polling/") => {
                 let posted = read(body).await?;
-                self.signalling.posted(sid(path), &query, &posted)?;
+                self.signalling.posted(sid(path), &query, &posted).await?;
                 Ok(text("1".to_owned()))
             }
             (Method::POST | Method::DELETE, path) if is_registrations(path) => {

@@ -1,9 +1,9 @@
 //! A connected endpoint, as the hub sees it: whose it is, and a bounded queue.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use samband_core::{Millis, ResourceId, UserId};
+use samband_core::{LogPosition, Millis, ResourceId, UserId};
 use tokio::sync::{Notify, mpsc};
 
 use crate::event::Event;
@@ -18,6 +18,10 @@ pub struct Session {
     pub user: Option<UserId>,
     pub protocol: Protocol,
     pub since: Millis,
+    /// The endpoint that it hears for, and its connection, where an endpoint has one at a time.
+    pub endpoint: Option<(String, String)>,
+    /// Everything up to this place of the log was given to the queue.
+    settled: AtomicI64,
     queue: mpsc::Sender<Arc<Event>>,
     /// The queue was full: the endpoint has missed something and must start anew.
     overflowed: AtomicBool,
@@ -55,6 +59,7 @@ impl Session {
         user: Option<UserId>,
         protocol: Protocol,
         since: Millis,
+        endpoint: Option<(String, String)>,
     ) -> (Arc<Self>, mpsc::Receiver<Arc<Event>>) {
         let (queue, events) = mpsc::channel(QUEUE);
         let session = Self {
@@ -63,6 +68,8 @@ impl Session {
             user,
             protocol,
             since,
+            endpoint,
+            settled: AtomicI64::new(0),
             queue,
             overflowed: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
@@ -98,6 +105,15 @@ impl Session {
 
     pub fn is_replaced(&self) -> bool {
         self.replaced.load(Ordering::Relaxed)
+    }
+
+    /// What a settled place of the log is worth: only what was given before this is told is covered.
+    pub fn settle(&self, to: LogPosition) {
+        self.settled.fetch_max(to.0, Ordering::AcqRel);
+    }
+
+    pub fn settled(&self) -> LogPosition {
+        LogPosition(self.settled.load(Ordering::Acquire))
     }
 
     pub fn lapse(&self) {

@@ -69,7 +69,8 @@ impl Directory {
         Ok(directory)
     }
 
-    async fn reload(&self) -> Result<(), StoreError> {
+    /// Reads all anew: another node may have changed something.
+    pub async fn reload(&self) -> Result<(), StoreError> {
         let _one = self.reloading.lock().await;
         let all: Vec<_> = self.store.read(AllResources).await?.into_iter().map(Arc::new).collect();
         let by_id = all.iter().map(|resource| (resource.id, resource.clone())).collect();

@@ -16,13 +16,13 @@ use rustls::server::ResolvesServerCert;
 use samband_bus::Bus;
 use samband_chat::http::Chat;
 use samband_core::{Clock, KeySlot, Note, Random, ResourceId, Secret};
-use samband_identity::{SigningKeys, Tokens, Users};
+use samband_identity::{SharedSecret, SigningKeys, Tokens, Users};
 use samband_realtime::{Hub, RealTime};
-use samband_resources::{AccessKey, Directory, NewResource, Resource};
-use samband_store::{Store, sqlite};
+use samband_resources::{AccessKey, Directory, NewResource, Resource, ResourceError};
+use samband_store::{Outdated, Store, postgres, sqlite};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -88,6 +88,7 @@ pub struct Running {
     pub info: ServerInfo,
     front: Arc<Front>,
     store: Store,
+    bus: Bus,
     stop: watch::Sender<bool>,
     listeners: Arc<Listeners>,
     jobs: JoinHandle<()>,
@@ -106,26 +107,16 @@ impl Start {
         } = self;
         let (directory, temporary) = data_directory(&config)?;
 
-        let options = match config.store.memory {
-            true => sqlite::Options::in_memory(),
-            false => sqlite::Options::in_directory(&directory),
-        };
-        let migrations: Vec<_> = [
-            samband_resources::MIGRATIONS,
-            samband_identity::MIGRATIONS,
-            samband_chat::MIGRATIONS,
-        ]
-        .concat();
-        let bus = Bus::in_process();
-        let doorbell = bus.clone();
-        let publish = Arc::new(move |notes: Vec<Note>| notes.into_iter().for_each(|note| doorbell.publish(note)));
-        let store = Store::open_sqlite_heard(options, &migrations, clock.clone(), publish)?;
+        let (store, bus) = store_and_bus(&config, &directory, clock.clone(), &*random).await?;
+        // Nodes that share a store share its time.
+        let clock = store.clock().unwrap_or(clock);
 
         let directory_of_resources = Arc::new(Directory::load(store.clone(), random.clone()).await?);
         let default = ensure_default(&directory_of_resources, development.as_ref(), &*random, &*clock).await?;
         let keys = Arc::new(SigningKeys::load(store.clone(), random.clone()).await?);
         let tokens = Arc::new(Tokens::new(store.clone(), keys.clone(), directory_of_resources.clone()));
-        let admin_token = admin_token(&config, &directory, &*random)?;
+        let admin_token = admin_token(&config, &directory, &store, &*random).await?;
+        let secret = shared_secret(&store, "connection-parameters", &*random).await?;
 
         let main = bind(config.server.listen)?;
         let address = main.local_addr().context("the listener's address")?;
@@ -196,6 +187,8 @@ impl Start {
             directory: directory_of_resources.clone(),
             chat,
             hub,
+            bus: bus.clone(),
+            secret,
             window: Duration::from_secs(3600 * u64::from(config.events.window_hours)),
             connects_per_second: config.realtime.connects_per_second,
             stop: stopped.clone(),
@@ -207,7 +200,8 @@ impl Start {
             router,
             gate: Gate {
                 directory: directory_of_resources.clone(),
-                tokens,
+                store: store.clone(),
+                tokens: tokens.clone(),
                 clock: clock.clone(),
                 admin_token: admin_token.clone(),
                 base_domain: config.server.base_domain.clone(),
@@ -217,6 +211,7 @@ impl Start {
             clock: clock.clone(),
             probes: Probes {
                 store: store.clone(),
+                bus: bus.clone(),
                 draining: AtomicBool::new(false),
             },
             settings: Settings {
@@ -232,6 +227,15 @@ impl Start {
 
         listeners.start(front.clone(), main, plain)?;
         listeners.follow_resources().map_err(anyhow::Error::msg)?;
+        if let Some(outdated) = store.outdated() {
+            let others = Others {
+                directory: directory_of_resources.clone(),
+                keys: keys.clone(),
+                tokens,
+                listeners: listeners.clone(),
+            };
+            tokio::spawn(others.follow(outdated));
+        }
         let jobs = Jobs {
             store: store.clone(),
             clock,
@@ -262,6 +266,7 @@ impl Start {
             info,
             front,
             store,
+            bus,
             stop,
             listeners,
             jobs,
@@ -279,6 +284,7 @@ impl Running {
         tokio::join!(self.listeners.finish(), self.front.realtime.finished());
         let _ = self.jobs.await;
         self.store.close().await;
+        self.bus.close().await;
         let _ = std::fs::remove_file(&self.server_file);
     }
 }
@@ -308,6 +314,106 @@ fn data_directory(config: &Config) -> Result<(PathBuf, Option<tempfile::TempDir>
     Ok((directory, None))
 }
 
+/// The store, and the bus that it publishes to.
+async fn store_and_bus(
+    config: &Config,
+    directory: &Path,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> Result<(Store, Bus)> {
+    let migrations: Vec<_> = [
+        samband_resources::MIGRATIONS,
+        samband_identity::MIGRATIONS,
+        samband_chat::MIGRATIONS,
+    ]
+    .concat();
+    let bus = match config.bus.url.as_str() {
+        "" => Bus::in_process(),
+        url => Bus::nats(url, &node_name(random)).await?,
+    };
+    let doorbell = bus.clone();
+    let publish = Arc::new(move |notes: Vec<Note>| {
+        for note in notes {
+            let concerns = match doorbell.is_shared() {
+                true => samband_realtime::newcomers(&note),
+                false => Vec::new(),
+            };
+            doorbell.publish(note, &concerns);
+        }
+    });
+    let store = match config.store.url.as_str() {
+        "" => {
+            let options = match config.store.memory {
+                true => sqlite::Options::in_memory(),
+                false => sqlite::Options::in_directory(directory),
+            };
+            Store::open_sqlite_heard(options, &migrations, clock, publish)?
+        }
+        url => {
+            let options = postgres::Options {
+                lanes: config.store.lanes,
+                readers: config.store.readers,
+                ..postgres::Options::at(url)
+            };
+            Store::open_postgres(options, &migrations, publish).await?
+        }
+    };
+    if store.is_shared() && !bus.is_shared() {
+        tracing::info!("no bus: other nodes of this store would not hear what happens here");
+    }
+    Ok((store, bus))
+}
+
+/// Tells this process from the other nodes.
+fn node_name(random: &dyn Random) -> String {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What all nodes of a store share, made by the first of them.
+async fn shared_secret(store: &Store, name: &'static str, random: &dyn Random) -> Result<Secret<Vec<u8>>> {
+    let mut bytes = vec![0; 32];
+    random.fill(&mut bytes);
+    let proposed = Secret::new(bytes);
+    let kept = store.commit(SharedSecret { name, proposed }).await;
+    kept.map_err(|_| anyhow::anyhow!("the store did not keep a secret: it is unavailable"))
+}
+
+/// Keeps up with what other nodes change of what this one has in memory.
+struct Others {
+    directory: Arc<Directory>,
+    keys: Arc<SigningKeys>,
+    tokens: Arc<Tokens>,
+    listeners: Arc<Listeners>,
+}
+
+impl Others {
+    async fn follow(self, mut outdated: mpsc::Receiver<Outdated>) {
+        while let Some(what) = outdated.recv().await {
+            let read = match what {
+                Outdated::Tokens { resource, user } => {
+                    self.tokens.forget(resource, user);
+                    continue;
+                }
+                Outdated::Resources => {
+                    let read = self.directory.reload().await.is_ok();
+                    // A key or a resource may have gone: connections made with it are to be looked at.
+                    self.tokens.revoked();
+                    if let Err(error) = self.listeners.follow_resources() {
+                        tracing::warn!(error, "a resource's port could not be opened here");
+                    }
+                    read
+                }
+                Outdated::SigningKeys => self.keys.reload().await.is_ok(),
+            };
+            if !read {
+                tracing::warn!("what another node changed could not be read");
+            }
+        }
+    }
+}
+
 /// There is always one resource: the one of requests that name none.
 async fn ensure_default(
     directory: &Directory,
@@ -333,7 +439,8 @@ async fn ensure_default(
         });
     }
     let Some(primary) = key else {
-        return Ok(directory.create(DEFAULT_NAME, None, "Local", clock.now()).await?);
+        let created = directory.create(DEFAULT_NAME, None, "Local", clock.now()).await;
+        return or_anothers(directory, created).await;
     };
     let new = NewResource {
         name: DEVELOPMENT_NAME.to_owned(),
@@ -342,14 +449,30 @@ async fn ensure_default(
         primary,
         secondary: AccessKey::generate(random),
     };
-    Ok(directory
+    let created = directory
         .create_as(ResourceId::from_bytes(DEVELOPMENT_RESOURCE), new)
-        .await?)
+        .await;
+    or_anothers(directory, created).await
 }
 
-fn admin_token(config: &Config, directory: &Path, random: &dyn Random) -> Result<Secret<String>> {
+/// Of nodes that start at once, one makes the default resource; the others take that.
+async fn or_anothers(directory: &Directory, created: Result<Arc<Resource>, ResourceError>) -> Result<Arc<Resource>> {
+    match created {
+        Ok(created) => Ok(created),
+        Err(error) => {
+            directory.reload().await?;
+            Ok(directory.default_resource().ok_or(error)?)
+        }
+    }
+}
+
+async fn admin_token(config: &Config, directory: &Path, store: &Store, random: &dyn Random) -> Result<Secret<String>> {
     if !config.admin.token.is_empty() {
         return Ok(Secret::new(config.admin.token.clone()));
+    }
+    if store.is_shared() {
+        let shared = shared_secret(store, "admin-token", random).await?;
+        return Ok(Secret::new(URL_SAFE_NO_PAD.encode(shared.reveal())));
     }
     let file = directory.join(ADMIN_TOKEN_FILE);
     if let Ok(kept) = std::fs::read_to_string(&file) {

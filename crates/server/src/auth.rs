@@ -9,11 +9,13 @@ use samband_core::{Caller, Clock, KeySlot, ResourceId, Scopes, Secret, Who};
 use samband_identity::{TokenFault, Tokens};
 use samband_realtime::Right;
 use samband_resources::{Directory, Resource};
+use samband_store::Store;
 use samband_wire_core::ApiError;
 use samband_wire_core::signature::{self, Signed};
 use subtle::ConstantTimeEq;
 
 pub struct Gate {
+    pub store: Store,
     pub directory: Arc<Directory>,
     pub tokens: Arc<Tokens>,
     pub clock: Arc<dyn Clock>,
@@ -45,8 +47,17 @@ impl Gate {
         self.directory.by_name(name)
     }
 
+    /// Keys and tokens are known in memory: who cannot learn what other nodes revoke trusts none of them.
+    fn up_to_date(&self) -> Result<(), ApiError> {
+        match self.store.knows_what_others_changed() {
+            true => Ok(()),
+            false => Err(ApiError::unavailable()),
+        }
+    }
+
     /// For operations that need no body to recognise the caller.
     pub async fn user(&self, parts: &Parts, named: Option<&Resource>, scopes: Scopes) -> Result<Caller, ApiError> {
+        self.up_to_date()?;
         let authorization = authorization(parts)?;
         let Some(token) = bearer(authorization) else {
             let message = "This operation takes a user access token as 'Authorization: Bearer <token>'.";
@@ -76,6 +87,7 @@ impl Gate {
         body: &[u8],
         named: Option<Arc<Resource>>,
     ) -> Result<Caller, ApiError> {
+        self.up_to_date()?;
         let missing = || ApiError::unauthorized("There is no resource to call.");
         let resource = named
             .or_else(|| self.directory.default_resource())
@@ -113,6 +125,7 @@ impl Gate {
     /// Who opens the event stream: a user by a token, in the header or, from browsers, which cannot
     /// set headers, as a WebSocket subprotocol; a back end by a signature; the operator.
     pub async fn reader(&self, parts: &Parts, host: &str, named: Option<Arc<Resource>>) -> Result<Right, ApiError> {
+        self.up_to_date()?;
         let offered = samband_realtime::offered_protocols(parts);
         let offered = offered.filter_map(|protocol| protocol.strip_prefix(samband_realtime::TOKEN_PROTOCOL));
         let token = match parts.headers.contains_key(AUTHORIZATION) {

@@ -18,6 +18,7 @@ pub struct Config {
     pub server: Server,
     pub tls: Tls,
     pub store: StoreSection,
+    pub bus: BusSection,
     pub limits: LimitsSection,
     pub realtime: RealTime,
     pub events: Events,
@@ -49,8 +50,17 @@ pub struct Tls {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSection {
+    pub url: String,
+    pub lanes: usize,
+    pub readers: usize,
     pub data: PathBuf,
     pub memory: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusSection {
+    pub url: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +168,26 @@ impl Config {
                 format!("'{url}' does not begin with https:// or http://"),
             );
         }
+        let store = &self.store.url;
+        let schemes = ["postgres://", "postgresql://"];
+        if !store.is_empty() && !schemes.iter().any(|scheme| store.starts_with(scheme)) {
+            return value(
+                "store.url",
+                "it does not begin with postgres:// or postgresql://".into(),
+            );
+        }
+        if !store.is_empty() && self.store.memory {
+            return value("store.memory", "a store in memory has no URL".into());
+        }
+        if self.store.lanes == 0 || self.store.readers < 2 {
+            return value("store", "at least one lane and two readers are needed".into());
+        }
+        let bus = &self.bus.url;
+        let schemes = ["nats://", "tls://"];
+        let of_nats = |url: &str| schemes.iter().any(|scheme| url.trim().starts_with(scheme));
+        if !bus.is_empty() && !bus.split(',').all(of_nats) {
+            return value("bus.url", "it does not begin with nats:// or tls://".into());
+        }
         if !["text", "json"].contains(&self.log.format.as_str()) {
             return value("log.format", format!("'{}' is neither text nor json", self.log.format));
         }
@@ -180,13 +210,23 @@ impl Config {
         }
     }
 
-    /// As TOML, without the secret.
+    /// As TOML, without the secrets.
     pub fn shown(&self) -> String {
         let mut shown = self.clone();
         if !shown.admin.token.is_empty() {
             shown.admin.token = "[secret]".into();
         }
+        for url in [&mut shown.store.url, &mut shown.bus.url] {
+            *url = url.split(',').map(without_password).collect::<Vec<_>>().join(",");
+        }
         toml::to_string_pretty(&shown).unwrap_or_default()
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://[secret]@{rest}"),
+        _ => url.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use samband_core::Clock;
-use samband_store::Store;
+use samband_store::{Lease, Store};
 use tokio::sync::watch;
 
 use crate::front::Front;
@@ -12,6 +12,8 @@ use crate::meter;
 use crate::tls::CertificateFiles;
 
 const TICK: Duration = Duration::from_secs(2);
+/// What the right to do it is called.
+const LEASE: &str = "jobs";
 /// Ticks between rounds of what is less urgent.
 const MINUTE: u32 = 30;
 
@@ -39,23 +41,30 @@ impl Jobs {
             if let Some(rates) = &self.front.rates {
                 rates.sweep(self.clock.now());
             }
-            if let Err(error) = samband_chat::jobs::purge(&self.store).await {
+            // One node does what is to be done once; the others stand by.
+            let Ok(Some(lease)) = self.store.lease(LEASE).await else {
+                continue;
+            };
+            if let Err(error) = samband_chat::jobs::purge(&self.store, &lease).await {
                 tracing::warn!(%error, "deleted threads could not be removed yet");
             }
-            if ticks.is_multiple_of(MINUTE) {
-                self.each_minute().await;
+            if ticks.is_multiple_of(MINUTE) && lease.holds() {
+                self.each_minute(&lease).await;
             }
         }
     }
 
-    async fn each_minute(&self) {
-        match samband_chat::jobs::delete_due(&self.store, &*self.clock).await {
+    async fn each_minute(&self, lease: &Lease) {
+        match samband_chat::jobs::delete_due(&self.store, lease, &*self.clock).await {
             Ok(0) => {}
             Ok(threads) => tracing::info!(threads, "deleted by their retention policy"),
             Err(error) => tracing::warn!(%error, "threads that are due could not be deleted yet"),
         }
-        if let Err(error) = samband_store::forget_expired_repeats(&self.store).await {
+        if let Err(error) = samband_store::forget_expired_repeats(&self.store, lease).await {
             tracing::warn!(%error, "expired idempotency keys could not be removed yet");
+        }
+        if let Err(error) = self.store.tidy(lease).await {
+            tracing::warn!(%error, "the store could not be tidied yet");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
 use http::request::Parts;
+use samband_bus::Bus;
 use samband_store::Store;
 use samband_wire_core::Reply;
 
@@ -12,6 +13,7 @@ use crate::meter;
 
 pub struct Probes {
     pub store: Store,
+    pub bus: Bus,
     /// Set when the server is going: it still answers, but wants no new work.
     pub draining: AtomicBool,
 }
@@ -36,9 +38,13 @@ impl Probes {
         if self.draining.load(Ordering::Relaxed) {
             return Reply::text(503, TEXT, "draining\n");
         }
-        match self.store.health().await {
+        if let Err(reason) = self.store.health().await {
+            return Reply::text(503, TEXT, format!("store: {reason}\n"));
+        }
+        // Everything but real time works without the bus: a node that is cut off from it is better than none.
+        match self.bus.health() {
             Ok(()) => Reply::text(200, TEXT, "ok\n"),
-            Err(reason) => Reply::text(503, TEXT, format!("store: {reason}\n")),
+            Err(reason) => Reply::text(200, TEXT, format!("ok, but real time is delayed: bus: {reason}\n")),
         }
     }
 }

@@ -6,9 +6,9 @@ use samband_core::{Millis, StreamId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Store;
 use crate::change::{Change, Stop, Transaction, at_once};
 use crate::error::{CommitError, EngineError};
+use crate::{Lease, Store};
 use crate::{postgres, sqlite};
 
 /// How long a result is remembered.
@@ -125,7 +125,7 @@ fn unreadable(error: serde_json::Error) -> EngineError {
 }
 
 /// Removes what need not be remembered any more, a chunk at a time; the number removed.
-pub async fn forget_expired_repeats(store: &Store) -> Result<usize, CommitError<()>> {
+pub async fn forget_expired_repeats(store: &Store, lease: &Lease) -> Result<usize, CommitError<()>> {
     struct Forget;
     impl Change for Forget {
         type Out = usize;
@@ -142,7 +142,7 @@ pub async fn forget_expired_repeats(store: &Store) -> Result<usize, CommitError<
     }
     let mut removed = 0;
     loop {
-        match store.background(Forget).await? {
+        match store.background_under(lease, Forget).await? {
             0 => return Ok(removed),
             n => removed += n,
         }

@@ -31,8 +31,8 @@ pub struct Place<'a> {
     /// The path of the resource,
     /// `/subscriptions/…/providers/Microsoft.Communication/communicationServices/<name>`.
     pub source: &'a str,
-    /// The log's epoch.
-    pub epoch: u64,
+    /// The log's epoch; none where each reader has a position of its own.
+    pub epoch: Option<u64>,
     /// Where it stands in the log; 0 for what is never told again.
     pub at: LogPosition,
 }
@@ -41,6 +41,7 @@ pub struct Place<'a> {
 #[derive(Debug, Clone)]
 pub struct CloudEvent {
     json: Template,
+    /// None of what is never told again, and where each reader has its own.
     position: Option<String>,
 }
 
@@ -50,24 +51,37 @@ impl CloudEvent {
         self.position.as_deref()
     }
 
-    /// Appends the event's JSON as a user gets it; the raw id fills in what names the recipient.
-    pub fn write(&self, raw_id: &str, out: &mut String) {
-        out.reserve(self.json.filled_len(raw_id));
-        self.json.fill(raw_id, out);
+    /// Appends the event's JSON as a reader gets it.
+    pub fn write(&self, reader: Reader<'_>, out: &mut String) {
+        out.reserve(self.json.filled_len(reader.raw_id) + reader.position.len());
+        self.json.fill_for(reader.raw_id, reader.position, out);
     }
 
     pub fn for_recipient(&self, user: UserId, resource: ResourceId) -> String {
         let mut json = String::new();
-        self.write(&user.raw_id(resource), &mut json);
+        let reader = Reader {
+            raw_id: &user.raw_id(resource),
+            position: "",
+        };
+        self.write(reader, &mut json);
         json
     }
 
     /// As a reader of the whole resource gets it.
     pub fn in_thread(&self) -> String {
         let mut json = String::new();
-        self.write("", &mut json);
+        self.write(Reader::default(), &mut json);
         json
     }
+}
+
+/// What is filled in for a reader.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reader<'a> {
+    /// Of the user who is told; empty for who reads a whole resource.
+    pub raw_id: &'a str,
+    /// The reader's position after the event, where each has its own.
+    pub position: &'a str,
 }
 
 /// Who reads: one user what concerns the user, or a back end what happens in a resource's threads.
@@ -107,7 +121,10 @@ fn encode_one(
         epoch,
         at,
     } = place;
-    let position = (at.0 > 0).then(|| Position { epoch, at, told }.encode());
+    let stored = at.0 > 0;
+    let position = epoch
+        .filter(|_| stored)
+        .map(|epoch| Position::within(epoch, at, told).encode());
     let user_level = level == Level::User;
     let thread = event.thread().to_string();
     let about = participant.map(|participant| participant.user).unwrap_or(event.actor());
@@ -129,7 +146,11 @@ fn encode_one(
         false => object.put("subject", &subject),
     }
     object.put("time", &event.at().to_string());
-    object.put_some("position", position.as_deref());
+    match epoch {
+        Some(_) => object.put_some("position", position.as_deref()),
+        None if stored => object.put_slot("position", "", Slot::Position),
+        None => {}
+    }
     object.put("datacontenttype", "application/json");
 
     let transaction_id = transaction_id(event, names.key);

@@ -14,13 +14,16 @@ pub(crate) enum Slot {
     Bare,
     /// The user's GUID.
     User,
+    /// Not of the id: where the reader is after the event.
+    Position,
 }
 
 impl Slot {
     const GUID: usize = 36;
 
-    fn of(self, raw_id: &str) -> &str {
+    fn of<'a>(self, raw_id: &'a str, position: &'a str) -> &'a str {
         match self {
+            Self::Position => position,
             Self::RawId => raw_id,
             Self::Bare => raw_id.get(2..).unwrap_or_default(),
             Self::User => raw_id
@@ -71,10 +74,15 @@ impl Template {
 
     /// Appends the text with `raw_id` filled in.
     pub(crate) fn fill(&self, raw_id: &str, out: &mut String) {
+        self.fill_for(raw_id, "", out);
+    }
+
+    /// As [`fill`](Self::fill), with the reader's position too.
+    pub(crate) fn fill_for(&self, raw_id: &str, position: &str, out: &mut String) {
         let mut start = 0;
         for &(at, slot) in &self.slots {
             out.push_str(&self.text[start..at]);
-            out.push_str(slot.of(raw_id));
+            out.push_str(slot.of(raw_id, position));
             start = at;
         }
         out.push_str(&self.text[start..]);

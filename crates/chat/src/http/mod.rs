@@ -44,7 +44,7 @@ impl Chat {
     /// Lets those connected hear what is not in the log.
     fn tell<T: serde::Serialize>(&self, at: InThread, kind: Kind, doc: &T) {
         let Ok(body) = serde_json::to_vec(doc) else { return };
-        self.bus.publish(Note {
+        let note = Note {
             resource: at.resource,
             stream: at.thread.into(),
             position: LogPosition(0),
@@ -56,7 +56,8 @@ impl Chat {
             about: None,
             seq: None,
             body: body.into(),
-        });
+        };
+        self.bus.publish(note, &[]);
     }
 }
 

@@ -27,6 +27,29 @@ impl Memberships {
     }
 }
 
+/// The newest stamps of threads, and up to where nothing will be stored any more.
+pub struct Heads(pub Vec<ThreadId>);
+
+#[derive(Debug)]
+pub struct HeadsNow {
+    pub last: Vec<(ThreadId, Stamp)>,
+    pub settled: LogPosition,
+}
+
+impl Query for Heads {
+    type Out = HeadsNow;
+    samband_store::answer_on_every_engine!();
+}
+
+impl Heads {
+    async fn answer(&self, db: &impl ChatDb) -> Result<HeadsNow, EngineError> {
+        Ok(HeadsNow {
+            settled: db.settled().await?,
+            last: db.last_stamps(&self.0).await?,
+        })
+    }
+}
+
 /// A thread's notes after a stamp, oldest first, as they would be heard today: an edit with the
 /// present text, nothing of what was deleted since.
 pub struct NotesAfter {

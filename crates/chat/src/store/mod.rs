@@ -11,7 +11,10 @@ mod receipts;
 mod sqlite;
 mod threads;
 
-pub use heard::{Memberships, Missed, MissedBy, NotesAfter, NotesAt, NotesOfResource, ResourceNotes, is_gone};
+pub use heard::{
+    Heads, HeadsNow, Memberships, Missed, MissedBy, MissedByUser, NotesAfter, NotesAt, NotesOfResource, ResourceNotes,
+    is_gone,
+};
 pub use members::{AddMembers, Added, RemoveMember};
 pub use messages::{DeleteMessage, SendMessage, UpdateMessage};
 pub use purge::{PurgeChunk, ThreadsDue, ThreadsToPurge};

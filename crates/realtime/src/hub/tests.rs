@@ -34,7 +34,7 @@ impl World {
         let (doorbell, is_deaf) = (bus.clone(), deaf.clone());
         let publish = Arc::new(move |notes: Vec<Note>| {
             if !is_deaf.load(Ordering::SeqCst) {
-                notes.into_iter().for_each(|note| doorbell.publish(note));
+                notes.into_iter().for_each(|note| doorbell.publish(note, &[]));
             }
         });
         let migrations = [
@@ -111,7 +111,7 @@ impl World {
             body: b"{}".as_slice().into(),
         };
         for _ in 0..70_000 {
-            self.bus.publish(elsewhere.clone());
+            self.bus.publish(elsewhere.clone(), &[]);
         }
     }
 }
@@ -129,7 +129,7 @@ async fn heard(events: &mut mpsc::Receiver<Arc<Event>>) -> String {
 async fn what_the_bus_lost_is_read_from_the_store_once_and_in_order() {
     let world = World::new().await;
     let hub = Hub::start(world.store.clone(), &world.bus);
-    let session = |user| Session::new(world.at.resource, user, Protocol::OpenWebSocket, Millis(0));
+    let session = |user| Session::new(world.at.resource, user, Protocol::OpenWebSocket, Millis(0), None);
     let (session_of_other, mut events) = session(Some(world.other));
     assert!(hub.join(&session_of_other).await);
     world.say("one").await;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use samband_chat::store::{Missed, MissedBy, NotesAt, NotesOfResource};
+use samband_chat::store::{Missed, MissedBy, NotesAt, NotesOfResource, Told};
 use samband_core::{LogPosition, Note, ResourceId, UserId};
 use samband_store::StoreError;
 use samband_wire_realtime::open::{CloudEvent, Level, Position};
@@ -17,12 +17,16 @@ use crate::shared::Shared;
 
 /// Notes read from the store at a time.
 const CHUNK: usize = 200;
+/// Places beyond the settled part of the log that are kept, at most; the oldest are told again after
+/// a resume.
+const BEYOND: usize = 1_024;
 /// Live events told before what was told is sent on: many events share a system call.
 const BATCH: usize = 64;
 
 /// Takes events in the form of a transport.
 pub trait Out {
-    fn put(&mut self, event: &CloudEvent, raw_id: &str);
+    /// `position` is the reader's own after it, where each reader has one.
+    fn put(&mut self, event: &CloudEvent, raw_id: &str, position: Option<&str>);
 }
 
 /// Why a stream cannot go on. What was told so far is complete.
@@ -51,11 +55,17 @@ pub struct Feed {
     at: LogPosition,
     /// Of one entry after that, so many events were told.
     part: Option<(LogPosition, u16)>,
+    /// What stands at these places was told too, ascending: none where places are in commit order.
+    beyond: Vec<LogPosition>,
     /// The hub tells this session what happens.
     joined: bool,
     /// There may be something in the log that was not told.
     behind: bool,
     missed: VecDeque<Missed>,
+    /// Once all that was missed is told, everything up to here is.
+    settled: LogPosition,
+    /// A whole resource is read in chunks: how far, if that is beyond what is settled.
+    read_to: LogPosition,
 }
 
 pub struct Start {
@@ -78,10 +88,7 @@ impl Feed {
             after,
             joined,
         } = start;
-        let (at, part) = match after.told {
-            None => (after.at, None),
-            Some(told) => (LogPosition(after.at.0 - 1), Some((after.at, told))),
-        };
+        let Position { at, part, beyond, .. } = after;
         let (resource, user) = (session.resource, session.user);
         Self {
             shared,
@@ -94,23 +101,36 @@ impl Feed {
             events,
             at,
             part,
+            beyond,
             joined,
             behind: !joined,
             missed: VecDeque::new(),
+            settled: LogPosition(0),
+            read_to: LogPosition(0),
         }
     }
 
     /// How far the reader has come.
     pub fn position(&self) -> Position {
-        let (at, told) = match self.part {
-            None => (self.at, None),
-            Some((at, told)) => (at, Some(told)),
-        };
         Position {
             epoch: self.origin.epoch,
-            at,
-            told,
+            at: self.at,
+            part: self.part,
+            beyond: self.beyond.clone(),
         }
+    }
+
+    /// The reader's position once it has been told so many events of a place; none: all of them.
+    fn position_within(&self, place: LogPosition, told: Option<u16>) -> Position {
+        let mut position = self.position();
+        match told {
+            Some(told) => position.part = Some((place, told)),
+            None => {
+                position.part = position.part.filter(|(part, _)| *part != place);
+                insert(&mut position.beyond, place);
+            }
+        }
+        position
     }
 
     /// Waits for something to tell, and puts it out, perhaps several events, perhaps none. May be
@@ -121,6 +141,11 @@ impl Feed {
                 Some(user) => self.catch_up_as(user, out).await,
                 None => self.catch_up(out).await,
             };
+        }
+        // What was given before this was said is in the queue by now.
+        let settled = self.session.settled();
+        if self.events.is_empty() {
+            self.settle(settled);
         }
         let first = tokio::select! {
             biased;
@@ -150,13 +175,18 @@ impl Feed {
             let query = MissedBy {
                 resource: self.resource,
                 user,
-                after: self.at,
+                told: Told {
+                    to: self.at,
+                    beyond: self.beyond.clone(),
+                },
             };
-            let missed = self.shared.store.read(query).await?;
-            if missed.is_empty() {
+            let found = self.shared.store.read(query).await?;
+            if found.missed.is_empty() {
+                self.settle(found.settled);
                 return self.caught_up().await;
             }
-            self.missed = missed.into();
+            self.missed = found.missed.into();
+            self.settled = found.settled;
         }
         let chunk: Vec<_> = self.missed.iter().take(CHUNK).copied().collect();
         let query = NotesAt {
@@ -167,8 +197,9 @@ impl Feed {
         self.missed.drain(..chunk.len());
         self.tell_notes(notes, out);
         // Of those of which nothing is left there was no note.
-        if let Some(last) = chunk.last() {
-            self.pass(last.position);
+        chunk.iter().for_each(|missed| self.pass(missed.position));
+        if self.missed.is_empty() {
+            self.settle(self.settled);
         }
         Ok(())
     }
@@ -176,16 +207,25 @@ impl Feed {
     async fn catch_up(&mut self, out: &mut impl Out) -> Result<(), Trouble> {
         let query = NotesOfResource {
             resource: self.resource,
-            after: self.at,
+            after: self.at.max(self.read_to),
             limit: CHUNK,
         };
         let found = self.shared.store.read(query).await?;
-        let done = found.notes.is_empty() && found.read_to.is_none();
         self.tell_notes(found.notes, out);
-        if let Some(read_to) = found.read_to {
-            self.pass(read_to);
+        match found.read_to {
+            Some(read_to) if self.origin.in_order => self.pass(read_to),
+            // What stands beyond the settled part was told, and what will stand among it was not.
+            Some(read_to) => {
+                self.read_to = read_to;
+                self.settle(read_to.min(found.settled));
+            }
+            None => {
+                self.read_to = LogPosition(0);
+                self.settle(found.settled);
+                return self.caught_up().await;
+            }
         }
-        if done { self.caught_up().await } else { Ok(()) }
+        Ok(())
     }
 
     /// The store has nothing more: from now on the hub tells. What happened between the last look
@@ -215,7 +255,7 @@ impl Feed {
     fn tell(&mut self, event: &Event, out: &mut impl Out) {
         let position = event.note.position;
         // Heard of twice: from the log and from the hub.
-        if position.0 > 0 && position <= self.at {
+        if self.was_told(position) {
             return;
         }
         let level = match self.user {
@@ -227,18 +267,52 @@ impl Feed {
         if wanted {
             let told = self.part.filter(|(place, _)| *place == position);
             let skip = told.map_or(0, |(_, told)| usize::from(told));
-            for event in event.cloud_events(level, &self.origin).iter().skip(skip) {
-                out.put(event, &self.raw_id);
+            let events = event.cloud_events(level, &self.origin);
+            for (index, event) in events.iter().enumerate().skip(skip) {
+                let own = (position.0 > 0 && !self.origin.in_order).then(|| {
+                    let told = u16::try_from(index + 1).ok().filter(|_| index + 1 < events.len());
+                    self.position_within(position, told).encode()
+                });
+                out.put(event, &self.raw_id, own.as_deref());
             }
         }
         self.pass(position);
     }
 
+    fn was_told(&self, position: LogPosition) -> bool {
+        position.0 > 0 && (position <= self.at || self.beyond.binary_search(&position).is_ok())
+    }
+
     fn pass(&mut self, position: LogPosition) {
-        if position > self.at {
+        if position <= self.at {
+            return;
+        }
+        if self.origin.in_order {
             self.at = position;
             self.part = self.part.filter(|(place, _)| *place > position);
+            return;
         }
+        insert(&mut self.beyond, position);
+        if self.beyond.len() > BEYOND {
+            self.beyond.remove(0);
+        }
+        self.part = self.part.filter(|(place, _)| *place != position);
+    }
+
+    /// Nothing will be stored up to here any more, and what was is told.
+    fn settle(&mut self, to: LogPosition) {
+        if !self.origin.in_order && to > self.at {
+            self.at = to;
+            self.beyond.retain(|place| *place > to);
+            self.part = self.part.filter(|(place, _)| *place > to);
+        }
+    }
+}
+
+/// Into an ascending list, once.
+fn insert(places: &mut Vec<LogPosition>, place: LogPosition) {
+    if let Err(at) = places.binary_search(&place) {
+        places.insert(at, place);
     }
 }
 

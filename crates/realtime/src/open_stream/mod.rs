@@ -55,7 +55,7 @@ pub async fn open(shared: &Arc<Shared>, parts: &mut Parts, right: Right) -> Resu
         true => Protocol::OpenWebSocket,
         false => Protocol::OpenServerSentEvents,
     };
-    let (session, events) = Session::new(resource, user, protocol, shared.clock.now());
+    let (session, events) = Session::new(resource, user, protocol, shared.clock.now(), None);
     let leash = Leash::new(shared, right, &session);
     // Who begins now hears from before the log is looked at: nothing falls between.
     let joined = wish.after.is_none();
@@ -66,24 +66,28 @@ pub async fn open(shared: &Arc<Shared>, parts: &mut Parts, right: Right) -> Resu
         shared.hub.leave(&session);
         error
     };
-    let log = shared.store.read(LogState).await;
+    let log = shared.store.read(LogState { resource }).await;
     let log = log.map_err(|_| left(ApiError::unavailable()))?;
     let after = match wish.after {
         Some(after) => {
-            check_position(shared, after, log).await?;
+            check_position(shared, &after, &log).await?;
             after
         }
-        None => Position {
-            epoch: log.epoch.0,
-            at: log.end,
-            told: None,
-        },
+        None => {
+            let mut beyond = log.beyond.clone();
+            beyond.sort_unstable();
+            Position {
+                beyond,
+                ..Position::at(log.epoch.0, log.end)
+            }
+        }
     };
     let start = Start {
         joined,
         origin: Arc::new(Origin {
             source,
             epoch: log.epoch.0,
+            in_order: !shared.store.is_shared(),
         }),
         filter: wish.filter,
         session,
@@ -130,7 +134,7 @@ fn reader(shared: &Shared, right: Right, query: &str) -> Result<(Right, Resource
 }
 
 /// A position must be of this log, and not older than what resuming reaches.
-async fn check_position(shared: &Shared, after: Position, log: samband_store::LogEnd) -> Result<(), ApiError> {
+async fn check_position(shared: &Shared, after: &Position, log: &samband_store::LogEnd) -> Result<(), ApiError> {
     let expired = |why: String| {
         let message = format!("{why} List what you follow anew, and connect without a position.");
         ApiError::new(http::StatusCode::GONE, "PositionExpired", &message).with_target("after")

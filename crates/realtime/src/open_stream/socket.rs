@@ -9,7 +9,7 @@ use hyper::upgrade::OnUpgrade;
 use samband_chat::store::InThread;
 use samband_core::{Millis, Scopes};
 use samband_wire_core::ApiError;
-use samband_wire_realtime::open::{COMMAND_BYTES, CloudEvent, Command, Control};
+use samband_wire_realtime::open::{COMMAND_BYTES, CloudEvent, Command, Control, Reader};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -36,9 +36,10 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 struct Messages(Vec<Message>);
 
 impl Out for Messages {
-    fn put(&mut self, event: &CloudEvent, raw_id: &str) {
+    fn put(&mut self, event: &CloudEvent, raw_id: &str, position: Option<&str>) {
         let mut json = String::new();
-        event.write(raw_id, &mut json);
+        let position = position.unwrap_or_default();
+        event.write(Reader { raw_id, position }, &mut json);
         self.0.push(Message::text(json));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body_util::Either;
-use samband_wire_realtime::open::{ClosingReason, CloudEvent, Control, GapReason};
+use samband_wire_realtime::open::{ClosingReason, CloudEvent, Control, GapReason, Reader};
 
 use tokio::sync::mpsc;
 
@@ -27,14 +27,15 @@ const RETRY_MS: u32 = 1_000;
 struct Lines(String);
 
 impl Out for Lines {
-    fn put(&mut self, event: &CloudEvent, raw_id: &str) {
-        if let Some(position) = event.position() {
+    fn put(&mut self, event: &CloudEvent, raw_id: &str, position: Option<&str>) {
+        if let Some(position) = position.or(event.position()) {
             self.0.push_str("id: ");
             self.0.push_str(position);
             self.0.push('\n');
         }
         self.0.push_str("data: ");
-        event.write(raw_id, &mut self.0);
+        let position = position.unwrap_or_default();
+        event.write(Reader { raw_id, position }, &mut self.0);
         self.0.push_str("\n\n");
     }
 }

@@ -1,5 +1,6 @@
 //! The SDKs' own real time: allocation, the Socket.IO 0.9 handshake, and the two transports.
 
+mod elsewhere;
 mod polling;
 mod socket;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use http::request::Parts;
+use samband_bus::Bus;
 use samband_core::{ResourceId, UserId};
 use samband_identity::Grant as TokenGrant;
 use samband_wire_core::ApiError;
@@ -27,6 +29,7 @@ const MOVING: Duration = Duration::from_secs(1);
 pub struct Signalling {
     shared: Arc<Shared>,
     signer: Signer,
+    bus: Bus,
     /// Who hears for an endpoint: the newest of its connections.
     endpoints: DashMap<(ResourceId, UserId, String), Arc<Session>>,
     polls: DashMap<String, Arc<polling::Poll>>,
@@ -39,10 +42,11 @@ struct Allocated {
 }
 
 impl Signalling {
-    pub fn new(shared: Arc<Shared>, signer: Signer) -> Self {
+    pub fn new(shared: Arc<Shared>, signer: Signer, bus: Bus) -> Self {
         Self {
             shared,
             signer,
+            bus,
             endpoints: DashMap::new(),
             polls: DashMap::new(),
         }
@@ -74,7 +78,7 @@ impl Signalling {
         self.shared.random.fill(&mut nonce);
         let session = SessionId {
             connection: allocated.grant.connection,
-            node: String::new(),
+            node: self.bus.node().to_owned(),
             nonce,
             expires: allocated.grant.expires,
         };
@@ -134,6 +138,14 @@ impl Signalling {
         if let Some(older) = self.endpoints.insert(key, session.clone()) {
             older.replace();
         }
+        // Its older connection may be at another node.
+        let Grant {
+            resource,
+            user,
+            connection,
+            ..
+        } = &allocated.grant;
+        self.bus.moved(*resource, *user, epid, &connection.to_string());
     }
 
     fn let_go(&self, allocated: &Allocated, epid: &str, session: &Session) {
@@ -145,10 +157,17 @@ impl Signalling {
     fn new_session(
         &self,
         allocated: &Allocated,
+        epid: &str,
         protocol: Protocol,
     ) -> (Arc<Session>, tokio::sync::mpsc::Receiver<Arc<crate::event::Event>>) {
-        let Grant { resource, user, .. } = allocated.grant;
-        Session::new(resource, Some(user), protocol, self.shared.clock.now())
+        let Grant {
+            resource,
+            user,
+            connection,
+            ..
+        } = allocated.grant;
+        let endpoint = (epid.to_owned(), connection.to_string());
+        Session::new(resource, Some(user), protocol, self.shared.clock.now(), Some(endpoint))
     }
 }
 

@@ -51,8 +51,8 @@ impl Poll {
 }
 
 impl Signalling {
-    /// Answers with what has happened, at once or when it happens.
-    pub async fn poll(self: &Arc<Self>, sid: &str, query: &str) -> Result<String, ApiError> {
+    /// Answers with what has happened, at once or when it happens: of a session of this node.
+    pub(super) async fn poll_here(self: &Arc<Self>, sid: &str, query: &str) -> Result<String, ApiError> {
         let allocated = self.session(sid, query).await?;
         let existing = self.polls.get(sid).map(|poll| poll.clone());
         let poll = match existing {
@@ -88,11 +88,11 @@ impl Signalling {
 
     /// The first poll: connected.
     async fn open(self: &Arc<Self>, sid: &str, query: &str, allocated: Allocated) -> Result<String, ApiError> {
-        let (session, events) = self.new_session(&allocated, Protocol::SignallingPolling);
+        let epid = self.epid(&allocated, query);
+        let (session, events) = self.new_session(&allocated, &epid, Protocol::SignallingPolling);
         if !self.shared.hub.join(&session).await {
             return Err(ApiError::unavailable());
         }
-        let epid = self.epid(&allocated, query);
         self.take_over(&allocated, &epid, &session);
         let poll = Arc::new(Poll {
             packets: Mutex::default(),
@@ -118,7 +118,7 @@ impl Signalling {
     }
 
     /// Takes what the client posts: replies, events to acknowledge, the end.
-    pub fn posted(&self, sid: &str, query: &str, body: &str) -> Result<(), ApiError> {
+    pub(super) fn posted_here(&self, sid: &str, query: &str, body: &str) -> Result<(), ApiError> {
         let now = self.shared.clock.now();
         let session = self
             .signer

@@ -24,7 +24,7 @@ pub(super) async fn run(signalling: Arc<Signalling>, allocated: Allocated, epid:
     let Some(mut socket) = upgrade::open(upgrade, CLIENT_PACKET_MOST).await else {
         return;
     };
-    let (session, events) = signalling.new_session(&allocated, Protocol::SignallingWebSocket);
+    let (session, events) = signalling.new_session(&allocated, &epid, Protocol::SignallingWebSocket);
     let opening = async {
         socket.send(Message::text(socketio::CONNECT)).await.is_ok() && signalling.shared.hub.join(&session).await && {
             signalling.take_over(&allocated, &epid, &session);

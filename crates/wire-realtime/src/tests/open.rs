@@ -19,7 +19,7 @@ fn place(at: i64) -> Place<'static> {
     Place {
         resource: resource(),
         source: SOURCE,
-        epoch: 77,
+        epoch: Some(77),
         at: LogPosition(at),
     }
 }
@@ -221,7 +221,10 @@ fn positions_stand_in_the_events() {
                 .all(|position| position.epoch == 77 && position.at.0 == 9)
         );
         // After the last of them all were told.
-        let told: Vec<_> = positions.iter().map(|position| position.told).collect();
+        let told: Vec<_> = positions
+            .iter()
+            .map(|position| position.part.map(|(_, told)| told))
+            .collect();
         assert_eq!(told, [Some(1), Some(2), None]);
         let json = parse(&events[0].for_recipient(user(2), resource()));
         assert_eq!(json["position"].as_str(), events[0].position());
