@@ -190,12 +190,17 @@ impl Nats {
             tokio::spawn(tell_missed(common.clone())),
             tokio::spawn(look_after(common.clone(), interests.clone(), first.is_ok())),
         ];
-        Ok(Self {
+        let nats = Self {
             interests,
             common,
             queue,
             tasks,
-        })
+        };
+        if first.is_ok() {
+            // So that this node can be asked from now on.
+            nats.settled().await;
+        }
+        Ok(nats)
     }
 
     pub fn publish(&self, note: Arc<Note>, concerns: &[UserId]) {
