@@ -16,10 +16,7 @@ pub async fn delete_due(store: &Store, lease: &Lease, clock: &dyn Clock) -> Resu
             at: *at,
             by_policy: true,
         };
-        store
-            .background_under(lease, delete)
-            .await
-            .map_err(ChatRefused::from)?;
+        store.background_under(lease, delete).await.map_err(ChatRefused::from)?;
     }
     Ok(due.len())
 }

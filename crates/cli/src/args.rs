@@ -191,6 +191,12 @@ pub struct RunArgs {
     /// One more variable for the command: NAME=connection-string, endpoint, key or token
     #[arg(long = "set", value_name = "NAME=WHAT")]
     pub set: Vec<String>,
+    /// PostgreSQL instead of a store in memory: postgres://user:password@host:port/database
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+    /// What carries events between nodes that share a store: nats://host:port
+    #[arg(long, value_name = "URL")]
+    pub bus: Option<String>,
     /// The limits: samband's own, or those of Azure Communication Services
     #[arg(long, value_enum, value_name = "PROFILE")]
     pub limits: Option<LimitsProfile>,

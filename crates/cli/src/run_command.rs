@@ -17,9 +17,15 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
         Some(LimitsProfile::Acs) => "acs",
         Some(LimitsProfile::Default) | None => "default",
     };
+    let text = |text: &Option<String>| Value::String(text.clone().unwrap_or_default());
+    // What is the server's own goes with it, whatever it keeps elsewhere.
+    let own = tempfile::Builder::new().prefix("samband-").tempdir()?;
     let flags = vec![
         ("server.listen", Value::String("127.0.0.1:0".into())),
-        ("store.memory", Value::Boolean(true)),
+        ("store.memory", Value::Boolean(args.store.is_none())),
+        ("store.url", text(&args.store)),
+        ("store.data", Value::String(own.path().to_string_lossy().into_owned())),
+        ("bus.url", text(&args.bus)),
         ("limits.profile", Value::String(profile.into())),
         ("log.level", Value::String(args.log_level.clone())),
     ];

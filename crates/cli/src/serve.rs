@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use samband_core::{SystemClock, SystemRandom};
-use samband_server::{Config, DevelopmentKey, Running, ServerInfo, Start};
+use samband_server::{Config, DevelopmentKey, Running, ServerInfo, Start, Weakness};
 
 use crate::args::{DevArgs, ServeArgs};
 use crate::logs;
@@ -45,6 +45,7 @@ pub async fn start(config: Config, development: Option<DevelopmentKey>) -> Resul
         development,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        weakness: Weakness::None,
     }
     .run()
     .await

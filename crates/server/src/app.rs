@@ -62,6 +62,16 @@ pub struct Start {
     pub development: Option<DevelopmentKey>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    pub weakness: Weakness,
+}
+
+/// What a server does worse than it could: for tests that show that they would notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Weakness {
+    #[default]
+    None,
+    /// Answers before PostgreSQL has committed.
+    AcknowledgesEarly,
 }
 
 /// How clients reach a running server; also the content of its file in the data directory.
@@ -104,10 +114,11 @@ impl Start {
             development,
             clock,
             random,
+            weakness,
         } = self;
         let (directory, temporary) = data_directory(&config)?;
 
-        let (store, bus) = store_and_bus(&config, &directory, clock.clone(), &*random).await?;
+        let (store, bus) = store_and_bus(&config, weakness, &directory, clock.clone(), &*random).await?;
         // Nodes that share a store share its time.
         let clock = store.clock().unwrap_or(clock);
 
@@ -317,6 +328,7 @@ fn data_directory(config: &Config) -> Result<(PathBuf, Option<tempfile::TempDir>
 /// The store, and the bus that it publishes to.
 async fn store_and_bus(
     config: &Config,
+    weakness: Weakness,
     directory: &Path,
     clock: Arc<dyn Clock>,
     random: &dyn Random,
@@ -353,6 +365,7 @@ async fn store_and_bus(
             let options = postgres::Options {
                 lanes: config.store.lanes,
                 readers: config.store.readers,
+                acknowledge_early: weakness == Weakness::AcknowledgesEarly,
                 ..postgres::Options::at(url)
             };
             Store::open_postgres(options, &migrations, publish).await?

@@ -17,7 +17,7 @@ mod services;
 mod tls;
 pub mod trust;
 
-pub use app::{DevelopmentKey, Running, ServerInfo, Start};
+pub use app::{DevelopmentKey, Running, ServerInfo, Start, Weakness};
 pub use auth::Origin;
 pub use config::Config;
 pub use services::services;

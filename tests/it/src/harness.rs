@@ -88,6 +88,7 @@ pub async fn server_with(flags: &[(&'static str, Toml)]) -> Server {
         development: Some(DevelopmentKey::Random),
         clock: clock.clone(),
         random: Arc::new(SystemRandom),
+        weakness: samband_server::Weakness::None,
     };
     let running = start.run().await.expect("the server starts");
     let info = running.info.clone();

@@ -171,9 +171,9 @@ async fn the_job_purges_every_deleted_thread() {
         let mut deleted = threads[..4].to_vec();
         deleted.sort();
         assert_eq!(waiting, deleted);
-        assert_eq!(jobs::purge(&world.store).await, Ok(4));
+        assert_eq!(jobs::purge(&world.store, &world.lease().await).await, Ok(4));
         assert_eq!(world.ask(ThreadsToPurge).await, []);
-        assert_eq!(jobs::purge(&world.store).await, Ok(0));
+        assert_eq!(jobs::purge(&world.store, &world.lease().await).await, Ok(0));
         assert_eq!(world.threads(alice).await.len(), 5);
         world.say(world.at(threads[4], alice), "alive").await.unwrap();
     })
@@ -265,7 +265,10 @@ async fn the_policy_deletes_whoever_is_left_in_the_thread() {
         world.remove(at, alice).await.unwrap();
         world.users.delete(world.resource, alice).await.unwrap();
 
-        assert_eq!(jobs::delete_due(&world.store, &*world.clock).await, Ok(0));
+        assert_eq!(
+            jobs::delete_due(&world.store, &world.lease().await, &*world.clock).await,
+            Ok(0)
+        );
         world.clock.advance(DAY);
         let found = world.ask(ThreadsDue(world.now())).await;
         assert_eq!(found.len(), 1);
@@ -273,14 +276,20 @@ async fn the_policy_deletes_whoever_is_left_in_the_thread() {
             (found[0].resource, found[0].thread, found[0].caller),
             (at.resource, at.thread, alice)
         );
-        assert_eq!(jobs::delete_due(&world.store, &*world.clock).await, Ok(1));
+        assert_eq!(
+            jobs::delete_due(&world.store, &world.lease().await, &*world.clock).await,
+            Ok(1)
+        );
         is_gone(&world, world.at(at.thread, bob), message).await;
         let lines = world.threads(bob).await;
         assert_eq!(lines[0].deleted, Some(START.plus(DAY)));
         assert_eq!(world.threads(alice).await, []);
         assert_eq!(world.ask(ThreadsToPurge).await, [at.thread]);
-        assert_eq!(jobs::delete_due(&world.store, &*world.clock).await, Ok(0));
-        assert_eq!(jobs::purge(&world.store).await, Ok(1));
+        assert_eq!(
+            jobs::delete_due(&world.store, &world.lease().await, &*world.clock).await,
+            Ok(0)
+        );
+        assert_eq!(jobs::purge(&world.store, &world.lease().await).await, Ok(1));
         assert_eq!(world.threads(bob).await, lines);
     })
     .await;

@@ -12,7 +12,7 @@ use samband_core::{Clock, ManualClock, Millis, Random, ResourceId, Stamp, Thread
 use samband_identity::{SigningKeys, Tokens, Users};
 use samband_resources::Directory;
 use samband_store::testing::{TestStore, every_engine};
-use samband_store::{Change, Migration, Query, Store};
+use samband_store::{Change, Lease, Migration, Query, Store};
 use samband_wire_chat::Metadata;
 
 /// Where the clock stands when a test begins.
@@ -91,6 +91,15 @@ pub type Said<T> = Result<T, ChatRefused>;
 impl World {
     pub fn name(&self) -> &'static str {
         self._kept.name
+    }
+
+    /// The right to do what is done once.
+    pub async fn lease(&self) -> Lease {
+        self.store
+            .lease("jobs")
+            .await
+            .expect("the store answers")
+            .expect("nobody else has it")
     }
 
     pub fn now(&self) -> Millis {

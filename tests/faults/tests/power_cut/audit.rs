@@ -10,9 +10,10 @@ use samband_core::{KeySlot, ManualClock, Millis, ResourceId, Stamp, SystemRandom
 use samband_faults::DiskImage;
 use samband_faults::ledger::{Expected, Findings, Found, FoundMessage, OpId};
 use samband_identity::SigningKeys;
+use samband_identity::UsersKnown;
 use samband_resources::Directory;
 use samband_store::sqlite::{Options, Reader, Synchronous};
-use samband_store::{EngineError, Query, Store};
+use samband_store::{BoxFuture, EngineError, Query, Store};
 
 use crate::world::{Place, creation, migrations};
 
@@ -211,14 +212,13 @@ struct MissingUsers(ResourceId, Vec<UserId>);
 
 impl Query for MissingUsers {
     type Out = Vec<UserId>;
-    fn sqlite(&self, db: &Reader<'_>) -> Result<Self::Out, EngineError> {
-        let mut missing = Vec::new();
-        for user in &self.1 {
-            if !samband_identity::user_exists_sqlite(db, self.0, *user)? {
-                missing.push(*user);
-            }
-        }
-        Ok(missing)
+    samband_store::answer_on_every_engine!();
+}
+
+impl MissingUsers {
+    async fn answer(&self, db: &impl UsersKnown) -> Result<Vec<UserId>, EngineError> {
+        let existing = db.existing(self.0, &self.1).await?;
+        Ok(self.1.iter().copied().filter(|user| !existing.contains(user)).collect())
     }
 }
 
@@ -237,6 +237,13 @@ struct Log {
 
 impl Query for Consistency {
     type Out = Vec<String>;
+    /// These are the embedded engine's tests.
+    fn postgres<'a>(
+        &'a self,
+        _: &'a samband_store::postgres::Session,
+    ) -> BoxFuture<'a, Result<Self::Out, EngineError>> {
+        Box::pin(async { Ok(vec!["not asked of PostgreSQL".to_owned()]) })
+    }
     fn sqlite(&self, db: &Reader<'_>) -> Result<Self::Out, EngineError> {
         let integrity: String = db.query_row("PRAGMA integrity_check", (), |row| row.get(0))?;
         if integrity != "ok" {

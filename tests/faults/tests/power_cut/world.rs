@@ -238,7 +238,9 @@ impl World {
             while reading && world.running() {
                 let at_work = world.gate.read().await;
                 // What cannot be removed now will be removed the next time.
-                let _ = samband_chat::jobs::purge(&world.store).await;
+                if let Ok(Some(lease)) = world.store.lease("jobs").await {
+                    let _ = samband_chat::jobs::purge(&world.store, &lease).await;
+                }
                 drop(at_work);
                 tokio::time::sleep(Duration::from_millis(3)).await;
             }
