@@ -8,10 +8,14 @@ use tracing_subscriber::EnvFilter;
 
 pub fn start(config: &Log) -> Result<()> {
     // rustls warns of what any client may send, such as an address for a name: that would fill logs.
-    let level = match config.level.contains("rustls") {
-        true => config.level.clone(),
-        false => format!("rustls=error,{}", config.level),
-    };
+    // The clients of NATS and PostgreSQL tell at info what the server tells itself where it matters.
+    let quiet = [("rustls", "error"), ("async_nats", "warn"), ("tokio_postgres", "warn")];
+    let mut level = config.level.clone();
+    for (target, least) in quiet {
+        if !config.level.contains(target) {
+            level = format!("{target}={least},{level}");
+        }
+    }
     let filter = EnvFilter::builder()
         .parse(level)
         .with_context(|| format!("log.level '{}'", config.level))?;

@@ -16,7 +16,7 @@ use samband_store::Store;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::keys::SigningKeys;
+use crate::keys::{SigningKey, SigningKeys};
 use crate::model::{AccessToken, IdentityError};
 use crate::store::ReadTokenState;
 
@@ -135,8 +135,6 @@ impl Grant {
 pub enum TokenFault {
     #[error("The access token is malformed or was not issued by this server.")]
     Invalid,
-    #[error("The access token is malformed or was not issued by this server.")]
-    UnknownKey,
     #[error("The access token has expired.")]
     Expired,
     #[error("The access token has been revoked.")]
@@ -234,11 +232,11 @@ impl Tokens {
         let known = match self.known.get(token) {
             Some(known) => known,
             None => Arc::new(match self.read(token) {
-                Err(TokenFault::UnknownKey) => {
+                None => {
                     self.keys.look_again().await;
-                    self.read(token)?
+                    self.read(token).ok_or(TokenFault::Invalid)??
                 }
-                read => read?,
+                Some(read) => read?,
             }),
         };
         match self.check(&known, now).await {
@@ -284,44 +282,18 @@ impl Tokens {
         }
     }
 
-    /// Verifies the signature and reads the claims; whether they still hold is to be checked.
-    fn read(&self, token: &str) -> Result<Grant, TokenFault> {
+    /// Verifies the signature and reads the claims; whether they still hold is to be checked. None if
+    /// the key that signed it is not known.
+    fn read(&self, token: &str) -> Option<Result<Grant, TokenFault>> {
         if token.len() > LONGEST_TOKEN {
-            return Err(TokenFault::Invalid);
+            return Some(Err(TokenFault::Invalid));
         }
-        let invalid = |_| TokenFault::Invalid;
-        let kid = jsonwebtoken::decode_header(token)
-            .map_err(invalid)?
-            .kid
-            .ok_or(TokenFault::Invalid)?;
-        let key = self.keys.by_kid(&kid).ok_or(TokenFault::UnknownKey)?;
-        // Expiry is ours to decide, by our clock.
-        let mut validation = Validation::new(Algorithm::ES256);
-        validation.validate_exp = false;
-        validation.required_spec_claims.clear();
-        let claims: Claims = jsonwebtoken::decode(token, &key.decoding, &validation)
-            .map_err(invalid)?
-            .claims;
-
-        let samband_core::Identifier::CommunicationUser { resource, user } =
-            samband_core::Identifier::from_raw_id(&format!("8:{}", claims.skypeid))
-        else {
-            return Err(TokenFault::Invalid);
+        let kid = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid);
+        let Some(kid) = kid else {
+            return Some(Err(TokenFault::Invalid));
         };
-        let key = match (claims.samband_gen.slot, claims.samband_gen.key) {
-            (Some(slot), Some(generation)) => Some((slot.parse().map_err(|()| TokenFault::Invalid)?, generation)),
-            _ => None,
-        };
-        Ok(Grant {
-            resource,
-            user,
-            scopes: claims.acs_scope.parse().map_err(|_| TokenFault::Invalid)?,
-            expires: Millis(claims.exp.saturating_mul(1000)),
-            key,
-            generation: claims.samband_gen.user,
-            issued: Millis(claims.samband_gen.ms),
-            epoch: NEVER_ASKED,
-        })
+        let key = self.keys.by_kid(&kid)?;
+        Some(read_signed(token, &key))
     }
 
     /// Makes every token of the user be looked up again. Called after the store knows, and before
@@ -345,4 +317,35 @@ impl Tokens {
         let hash = self.hasher.hash_one((resource, user));
         &self.epochs[hash as usize % EPOCHS]
     }
+}
+
+fn read_signed(token: &str, key: &SigningKey) -> Result<Grant, TokenFault> {
+    let invalid = |_| TokenFault::Invalid;
+    // Expiry is ours to decide, by our clock.
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
+    let claims: Claims = jsonwebtoken::decode(token, &key.decoding, &validation)
+        .map_err(invalid)?
+        .claims;
+
+    let samband_core::Identifier::CommunicationUser { resource, user } =
+        samband_core::Identifier::from_raw_id(&format!("8:{}", claims.skypeid))
+    else {
+        return Err(TokenFault::Invalid);
+    };
+    let key = match (claims.samband_gen.slot, claims.samband_gen.key) {
+        (Some(slot), Some(generation)) => Some((slot.parse().map_err(|()| TokenFault::Invalid)?, generation)),
+        _ => None,
+    };
+    Ok(Grant {
+        resource,
+        user,
+        scopes: claims.acs_scope.parse().map_err(|_| TokenFault::Invalid)?,
+        expires: Millis(claims.exp.saturating_mul(1000)),
+        key,
+        generation: claims.samband_gen.user,
+        issued: Millis(claims.samband_gen.ms),
+        epoch: NEVER_ASKED,
+    })
 }

@@ -36,6 +36,8 @@ const NO_PATIENCE: Duration = Duration::from_millis(200);
 const TRY: Duration = Duration::from_secs(6);
 /// Tries of a transaction that others got in the way of.
 const COLLISIONS: u32 = 20;
+/// Tries of one that finds its key taken: if it is taken still, it is not by chance.
+const TAKEN: u32 = 2;
 
 pub(super) type CommitReply<C> = Result<<C as Change>::Out, CommitError<<C as Change>::Refusal>>;
 
@@ -232,19 +234,19 @@ impl Lane {
                 Tried::Failed(error) => error,
             };
             match kind(&error) {
-                Trouble::Collision if collisions < COLLISIONS => {
+                Trouble::Collision | Trouble::Taken if collisions < most_tries(&error) => {
                     collisions += 1;
                     metrics::counter!("samband_store_collisions_total").increment(1);
                     tokio::time::sleep(Duration::from_millis(u64::from(collisions) * 3)).await;
                 }
-                Trouble::Change if batch.len() > 1 => {
+                Trouble::Change | Trouble::Taken if batch.len() > 1 => {
                     tracing::error!(%error, changes = batch.len(), "a change failed; its group is applied one by one");
                     for job in batch {
                         Box::pin(self.commit(vec![job])).await;
                     }
                     return;
                 }
-                Trouble::Change | Trouble::Collision => {
+                Trouble::Change | Trouble::Taken | Trouble::Collision => {
                     tracing::error!(%error, "a change failed");
                     break;
                 }
@@ -419,9 +421,18 @@ fn is_lost(error: &EngineError) -> bool {
     }
 }
 
+fn most_tries(error: &EngineError) -> u32 {
+    match kind(error) {
+        Trouble::Taken => TAKEN,
+        _ => COLLISIONS,
+    }
+}
+
 enum Trouble {
     /// Others got in the way: the same again may do.
     Collision,
+    /// What was not there when it was looked for has come meanwhile: the same again will see it.
+    Taken,
     /// PostgreSQL cannot write, or cannot be reached.
     Medium,
     /// This change cannot be applied.
@@ -432,6 +443,7 @@ fn kind(error: &EngineError) -> Trouble {
     match error {
         EngineError::Postgres(error) => match error.code() {
             Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => Trouble::Collision,
+            Some(&SqlState::UNIQUE_VIOLATION) => Trouble::Taken,
             Some(code) => match code.code() {
                 // Insufficient resources (disk full), operator intervention, system error, connection
                 // exception, read-only (a standby), the session given up.
