@@ -163,7 +163,7 @@ struct Task {
 impl Task {
     fn new(store: Store, bus: Bus, commands: mpsc::WeakUnboundedSender<Command>) -> Self {
         Self {
-            gaps: Gaps::new(store, commands),
+            gaps: Gaps::new(store, commands, bus.is_shared()),
             bus,
             rooms: HashMap::new(),
             sessions: HashMap::new(),
@@ -354,6 +354,9 @@ impl Task {
                 self.bus.unfollow(Topic::Resource(resource));
                 if let Some(sessions) = self.whole.get_mut(&resource) {
                     sessions.remove(&id);
+                    if sessions.is_empty() {
+                        self.whole.remove(&resource);
+                    }
                 }
             }
         }
@@ -419,6 +422,11 @@ impl Task {
     }
 
     fn take(&mut self, thread: ThreadId, note: &Arc<Note>) {
+        // A wildcard of the bus brings what nobody here hears, too.
+        let heard = self.rooms.contains_key(&thread) || self.whole.contains_key(&note.resource);
+        if !heard && crate::event::newcomers(note).is_empty() {
+            return;
+        }
         let Some(event) = Event::of(note).map(Arc::new) else {
             self.advance(thread, note);
             return;

@@ -9,8 +9,7 @@ use samband_core::{Kind, ResourceId, Stamp, StreamId, UserId};
 use samband_store::postgres::{Options, Session, Tx};
 use samband_store::testing::{PostgresServer, new_schema, on_postgres};
 use samband_store::{
-    BoxFuture, Change, CommitError, EngineError, Entry, OpenError, Outdated, Query, Stop, Store, Transaction, postgres,
-    sqlite,
+    BoxFuture, Change, CommitError, EngineError, Entry, OpenError, Outdated, Query, Stop, Store, Transaction, sqlite,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,7 +127,8 @@ async fn cutting_proxy() -> (u16, Arc<AtomicUsize>) {
 
 async fn carry(client: TcpStream, cuts: &AtomicUsize, commits: &AtomicUsize) -> std::io::Result<()> {
     let server = TcpStream::connect(("127.0.0.1", PostgresServer::of_this_process().port())).await?;
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
     let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
     let mut buffer = vec![0; 65_536];
     loop {
@@ -200,10 +200,8 @@ async fn sessions_that_the_server_ends_cost_nothing_acknowledged() {
         let running = running.clone();
         tokio::spawn(async move {
             while running.load(Ordering::SeqCst) == 0 {
-                let kill = Run(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                     WHERE application_name = 'samband lane' AND pid <> pg_backend_pid() AND query LIKE '%entry%'",
-                );
+                let kill = Run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE application_name = 'samband lane' AND pid <> pg_backend_pid() AND query LIKE '%entry%'");
                 let _ = killer.commit(kill).await;
                 tokio::time::sleep(Duration::from_millis(30)).await;
             }
@@ -310,7 +308,7 @@ async fn what_is_wrong_with_a_url_is_said_without_its_password() {
         "postgres://samband:geheim@127.0.0.1:notaport/none",
         "postgres://samband:geheim@127.0.0.1:5432/none?sslrootcert=/nowhere.pem",
     ] {
-        let opened = Store::open_postgres(postgres::Options::at(url), &[], Arc::new(|_| {})).await;
+        let opened = Store::open_postgres(Options::at(url), &[], Arc::new(|_| {})).await;
         let reason = opened.err().expect("refused").to_string();
         assert!(reason.contains("127.0.0.1") && !reason.contains("geheim"), "{reason}");
     }
