@@ -2,7 +2,7 @@
 
 from runner.clock import hours_off
 from runner.cluster import Layout
-from runner.leases import Leases
+from runner.leases import Leases, passed_on
 from runner.load import Shape
 from runner.rows import Run, row
 
@@ -23,21 +23,26 @@ async def kill_node(run: Run) -> None:
         await run.wait(0, 4)
 
 
-@row("stop-node", "SIGSTOP of a node that holds a lease, then SIGCONT", Layout(alone=True))
+@row("stop-node", "SIGSTOP of a node that holds leases, then SIGCONT", Layout(alone=True))
 async def stop_node(run: Run) -> str:
     leases = Leases(run.cluster)
-    await leases.look()
-    node = leases.holder() or run.cluster.nodes[-1]
+    holder = await leases.holder()
+    node = holder or run.cluster.nodes[-1]
+    before = await leases.table()
     run.begin()
     node.pause()
-    await run.wait(12, 60)
-    await leases.look(without=node)
+    # Beyond the term of a lease.
+    await run.wait(14, 60)
+    during = await leases.table()
     run.hush()
     node.resume()
     run.back(node.name)
-    await run.wait(3, 10)
-    await leases.look()
-    return leases.verdict(node)
+    await run.wait(4, 10)
+    after = await leases.table()
+    if not holder:
+        return f"{node.name} stood still; there are no leases"
+    said = passed_on(before, during, after, released=not await leases.held_by(node))
+    return f"{node.name} stood still; {said}; {await leases.refused_at(node)} of its writes refused by their fence"
 
 
 @row("rolling-restart", "rolling restart of all nodes by SIGTERM", Layout(nodes=3), Shape(pinned=False, senders=6))
