@@ -7,7 +7,8 @@ from .history import History
 from .people import User, messages
 from .wire import CALL_TROUBLE
 
-PATIENCE = 5.0
+# Longer than a node tries itself: its answer says more than our patience.
+PATIENCE = 8.0
 # After something went wrong, before the next message.
 PAUSE_AFTER = 0.2
 
