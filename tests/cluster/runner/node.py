@@ -23,16 +23,18 @@ class Node:
         self.binary = binary
         self.port, self.http_port = free_port(), free_port()
         self.data = workspace.file(name)
-        self.config = workspace.file(f"{name}.toml")
-        self.environment = environment or {}
         self.child: Child | None = None
         own = {
             "server": {"listen": f"127.0.0.1:{self.port}", "http_listen": f"127.0.0.1:{self.http_port}"},
             "tls": {"certificate": str(certificate.leaf), "key": str(certificate.key)},
             "store": {"data": str(self.data)},
         }
-        sections = {name: own.get(name, {}) | settings.get(name, {}) for name in own | settings}
-        self.config.write_text("".join(toml(name, keys) for name, keys in sections.items()))
+        # By the environment: builds that are weakened on purpose have no command line.
+        self.environment = {
+            f"SAMBAND__{section}__{key}".upper(): str(value)
+            for section in own | settings
+            for key, value in (own.get(section, {}) | settings.get(section, {})).items()
+        } | (environment or {})
 
     @property
     def endpoint(self) -> str:
@@ -40,8 +42,7 @@ class Node:
 
     def launch(self) -> None:
         (self.data / "server.json").unlink(missing_ok=True)
-        command = [str(self.binary), "serve", "-c", str(self.config)]
-        self.child = Child(self.workspace, self.name, command, self.environment)
+        self.child = Child(self.workspace, self.name, [str(self.binary), "serve"], self.environment)
 
     async def start(self) -> None:
         self.launch()
@@ -88,7 +89,3 @@ class Node:
         self.child.signal(signal.SIGTERM)
         return await self.child.ended(SECONDS)
 
-
-def toml(section: str, keys: dict) -> str:
-    """JSON's texts, numbers and truth values are TOML's too."""
-    return f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
