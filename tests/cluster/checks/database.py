@@ -66,7 +66,8 @@ async def disk_full(run: Run) -> str:
     with filler.open("wb") as file:
         for _ in run.rounds(8):
             fill(file)
-            await run.wait(5, 5)
+            # Longer than nodes try by themselves.
+            await run.wait(8, 8)
     failed = run.seen("info") - before
     filler.unlink()
     run.hush()

@@ -27,8 +27,9 @@ class Shape:
     senders: int = 2
     pause: float = 0.025
     padding: int = 0
-    # Each message over a connection of its own; nobody sends at a node alone.
+    # Every second sender connects anew for each message.
     fresh: bool = False
+    # False: everybody sends through the balancer.
     pinned: bool = True
 
 
@@ -74,7 +75,10 @@ class Load:
             for listener in self.listeners:
                 await listener.connected.wait()
         shape = self.shape
-        self.senders = [Sender(user, self.threads, self.history, shape.pause, shape.padding, shape.fresh) for user in writers]
+        self.senders = [
+            Sender(user, self.threads, self.history, shape.pause, shape.padding, shape.fresh and number % 2 == 1)
+            for number, user in enumerate(writers)
+        ]
         self.tasks = [asyncio.create_task(each.run()) for each in [*self.senders, *self.readers]]
         await asyncio.sleep(1)
         self.alive()
