@@ -36,7 +36,7 @@ async def at_once(run: Run) -> str:
 
 
 LAGGING = Row("prove-lagging", "failover to an asynchronous standby that lagged", Layout(standby="async"), Shape(), lagging)
-WEAKENED = Row("prove-weakened", "PostgreSQL stopped at once under a build that acknowledges before COMMIT", Layout(), Shape(pause=0.005), at_once)
+WEAKENED = Row("prove-weakened", "PostgreSQL stopped at once under a build that acknowledges before COMMIT", Layout(), Shape(senders=4, pause=0), at_once)
 
 
 def found_loss(outcomes: Outcomes, result: Result) -> None:
@@ -55,7 +55,7 @@ def prove(outcomes: Outcomes, options: Options, weakened: Path | None) -> None:
         outcomes.run(f"checker: {name}", run)
     found_loss(outcomes, asyncio.run(run_row(LAGGING, options)))
     if weakened:
-        machine = replace(options.machine, binary=weakened)
+        machine = replace(options.machine, binary=weakened, setup=options.machine.binary)
         found_loss(outcomes, asyncio.run(run_row(WEAKENED, replace(options, machine=machine))))
     else:
         outcomes.skips(WEAKENED.title, "no weakened build was given (--weakened)")

@@ -44,6 +44,8 @@ class Machine:
     binary: Path = BINARY
     # "postgres"; "sqlite": one node without PostgreSQL and NATS.
     store: str = "postgres"
+    # Makes the tables, if `binary` is a build that cannot be trusted with that.
+    setup: Path | None = None
 
 
 class Cluster:
@@ -79,6 +81,12 @@ class Cluster:
         self.balancer = Balancer()
         for number in range(count):
             await self.add_node(number)
+        if self.machine.setup:
+            first = self.nodes[0]
+            first.binary = self.machine.setup
+            await first.start()
+            await first.stop()
+            first.binary = self.machine.binary
         # One after another: the first makes the tables.
         for node in self.nodes:
             await node.start()
