@@ -55,6 +55,7 @@ class Run:
         self.rows: dict[tuple[str, int], list[Sample]] = {}
         self.notes: list[str] = []
         self.counts: list[dict] = []
+        self.turn = 0
         self.samband = root / "samband-under-load"
         self.postgres, self.nats = None, None
 
@@ -72,6 +73,7 @@ class Run:
         print(f"  {text}", file=sys.stderr, flush=True)
 
     def keep(self, name: str, sample: Sample) -> None:
+        sample.more["turn"] = self.turn
         self.rows.setdefault((name, sample.clients), []).append(sample)
         each = ", ".join(f"{part} {sample.micros(part):.0f} µs" for part in sample.cpu)
         self.say(f"{name}, {sample.clients}: {sample.per_core_second():.0f}/core-s ({each}), others {sample.others:.0%}")
@@ -97,6 +99,7 @@ class Run:
 
     def ejabberd(self) -> None:
         chosen = self.chosen
+        self.note(f"ejabberd {Ejabberd.version()}, {chosen.pool} connections to PostgreSQL")
         for kind in ("rooms", "direct"):
             name = f"ejabberd, {kind}"
             if chosen.only not in name:
@@ -163,15 +166,14 @@ class Run:
         what = self.chosen.what
         self.start()
         for turn in range(1 if what == "counters" else self.chosen.repeat):
-            self.say(f"turn {turn + 1}")
+            self.turn = turn + 1
+            self.say(f"turn {self.turn}")
             if what != "counters":
                 self.floor()
             if what in ("ejabberd", "all"):
                 self.ejabberd()
             if what in ("samband", "all"):
                 self.nodes()
-        if what in ("ejabberd", "all"):
-            self.note(f"ejabberd {Ejabberd.version()}, {self.chosen.pool} connections to PostgreSQL")
         if what in ("samband", "all", "counters"):
             self.counters()
 

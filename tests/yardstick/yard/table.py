@@ -1,6 +1,8 @@
 """The figures as one table, and held against each other."""
 
 import math
+import statistics
+from collections.abc import Callable
 
 from .loop import Sample
 from .machine import QUIET
@@ -57,35 +59,47 @@ def show(rows: Rows, counts: list[dict]) -> str:
     return text
 
 
+def by_turn(samples: list[Sample]) -> dict[int, Sample]:
+    """Of each turn the quietest."""
+    turns: dict[int, Sample] = {}
+    for sample in sorted(samples, key=lambda sample: -sample.others):
+        turns[sample.more["turn"]] = sample
+    return turns
+
+
+def ratios(over: list[Sample], under: list[Sample], figure: Callable[[Sample], float]) -> list[float]:
+    """One for each turn that has both, in order: what disturbs a turn disturbs both."""
+    upper, lower = by_turn(over), by_turn(under)
+    return sorted(figure(upper[turn]) / figure(lower[turn]) for turn in upper.keys() & lower.keys())
+
+
 def compare(rows: Rows) -> str:
-    """The aims, by numbers of senders."""
+    """The aims, at each number of senders: the median of the turns' ratios, and their range."""
     said = []
-    of = {key: median(samples) for key, samples in rows.items()}
-    verdict = lambda reached, aim: f"{'reached' if reached else 'missed'} ({aim})"  # noqa: E731
-    for senders in sorted({senders for _, senders in of}):
-        get = lambda name: of.get((name, senders))  # noqa: B023, E731
-        rivals = [sample for sample in (get("ejabberd, rooms"), get("ejabberd, direct")) if sample]
-        lite, one, bus, two = map(
-            get, ("samband, SQLite", "samband, PostgreSQL", "samband, PostgreSQL, NATS", "samband, 2 nodes")
-        )
-        if one and rivals:
-            together = one.per_core_second() / max(rival.per_core_second() for rival in rivals)
-            alone = one.per_core_second() / max(rival.per_core_second("server") for rival in rivals)
-            said.append(
-                f"{senders} senders: a node with PostgreSQL does {together:.2f} times ejabberd with PostgreSQL, "
-                f"{verdict(together >= 4, 'at least 4')}; {alone:.2f} times ejabberd's own CPU alone"
-            )
-        if one and lite:
-            ratio = one.micros("server") / lite.micros("server")
-            said.append(
-                f"{senders} senders: samband's own CPU is {ratio:.2f} times that on SQLite, "
-                f"{verdict(ratio <= 1.7, 'at most 1.7')}"
-            )
+
+    def say(senders: int, what: str, found: list[float], aim: str, reached: Callable[[float], bool]) -> None:
+        if found:
+            middle = statistics.median(found)
+            verdict = f"; {'reached' if reached(middle) else 'missed'} ({aim})" if aim else ""
+            said.append(f"{senders} senders: {what}: {middle:.2f} ({found[0]:.2f} to {found[-1]:.2f}){verdict}")
+
+    for senders in sorted({senders for _, senders in rows}):
+        get = lambda name: rows.get((name, senders), [])  # noqa: B023, E731
+        lite, one, two = get("samband, SQLite"), get("samband, PostgreSQL"), get("samband, 2 nodes")
+        bus = get("samband, PostgreSQL, NATS")
+        rivals = [rival for rival in (get("ejabberd, rooms"), get("ejabberd, direct")) if rival]
+        if rivals:
+            rival = max(rivals, key=lambda samples: median(samples).per_core_second())
+            each = Sample.per_core_second
+            what = "samband and PostgreSQL, to ejabberd and PostgreSQL"
+            say(senders, what, ratios(one, rival, each), "at least 4", lambda ratio: ratio >= 4)
+            own = {id(sample): each(sample, "server") for sample in rival}
+            what = "samband and PostgreSQL, to ejabberd's own CPU alone"
+            say(senders, what, ratios(one, rival, lambda sample: own.get(id(sample), each(sample))), "", bool)
+        own_cpu = lambda sample: sample.micros("server")  # noqa: E731
+        what = "samband's own CPU on PostgreSQL, to that on SQLite"
+        say(senders, what, ratios(one, lite, own_cpu), "at most 1.7", lambda ratio: ratio <= 1.7)
         for name, base in (("one node", one), ("one node with NATS", bus)):
-            if two and base:
-                more = two.micros() / base.micros() - 1
-                said.append(
-                    f"{senders} senders: from {name} to two, CPU in all processes changes by {more:+.1%}, "
-                    f"{verdict(more < 0.15, 'less than +15%')}"
-                )
+            what = f"CPU in all processes on two nodes, to {name}"
+            say(senders, what, ratios(two, base, Sample.micros), "less than 1.15", lambda ratio: ratio < 1.15)
     return "\n".join(said)
