@@ -34,6 +34,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--senders", default="16,64,256", help="[%(default)s]")
     parser.add_argument("--repeat", type=int, default=3, help="turns; the median is shown [%(default)s]")
     parser.add_argument("--bytes", type=int, default=300, help="of a message's text [%(default)s]")
+    parser.add_argument("--members", type=int, default=10, help="of each thread or room [%(default)s]")
     parser.add_argument("--pool", type=int, default=10, help="ejabberd's connections to PostgreSQL [its own: 10]")
     parser.add_argument("--samband", type=Path, default=HERE.parents[1] / "target/release/samband", metavar="PATH")
     parser.add_argument("--only", default="", metavar="PART", help="only rows whose name has this in it")
@@ -104,7 +105,7 @@ class Run:
             name = f"ejabberd, {kind}"
             if chosen.only not in name:
                 continue
-            server = Ejabberd(self.root, self.postgres, max(chosen.senders), chosen.pool)
+            server = Ejabberd(self.root, self.postgres, max(chosen.senders), chosen.members, chosen.pool)
             try:
                 for senders in chosen.senders:
                     args = (kind, senders, chosen.bytes, chosen.warmup, chosen.seconds)
@@ -140,7 +141,7 @@ class Run:
             stores = (self.postgres if on_postgres else None, self.bus() if with_bus else None)
             cluster = Samband(self.root, self.samband, nodes, *stores)
             try:
-                cluster.prepare(max(chosen.senders))
+                cluster.prepare(max(chosen.senders), chosen.members)
                 for senders in chosen.senders:
                     args = (senders, chosen.bytes, chosen.warmup, chosen.seconds)
                     self.take(name, partial(cluster.measure, *args))
@@ -186,7 +187,7 @@ class Run:
         print(machine.description())
         chosen = self.chosen
         print(
-            f"servers on core {machine.SERVERS}, load on core {machine.LOAD}; {chosen.bytes}-byte messages, "
+            f"servers on core {machine.SERVERS}, load on core {machine.LOAD}; {chosen.bytes}-byte messages, threads of {chosen.members}, "
             f"{chosen.seconds:g} s each, {chosen.repeat} turns, the median of the quiet ones"
         )
         print("; ".join(self.notes) + "\n")

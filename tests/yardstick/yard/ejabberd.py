@@ -11,7 +11,6 @@ from .machine import Child, Fault, account, free_port, listens
 from .postgres import Postgres
 from .xmpp import DirectSender, RoomSender, Session
 
-MEMBERS = 10
 CONFIG = """
 hosts: [localhost]
 loglevel: warning
@@ -45,14 +44,14 @@ FLAGS = "+K true +P 250000 +sbwt none +sbwtdcpu none +sbwtdio none".split()
 class Ejabberd:
     name = "ejabberd"
 
-    def __init__(self, root: Path, postgres: Postgres, senders: int, pool: int):
-        self.postgres, self.port = postgres, free_port()
+    def __init__(self, root: Path, postgres: Postgres, senders: int, members: int, pool: int):
+        self.postgres, self.port, self.members = postgres, free_port(), members
         if not shutil.which("erl"):
             raise Fault("ejabberd is not installed: apt-get install ejabberd erlang-p1-pgsql")
         postgres.fresh("ejabberd")
         schema = Path("/usr/share/ejabberd/sql/pg.sql").read_text()
         users = "INSERT INTO users (username, password) SELECT '{}' || i, 'secret' FROM generate_series(0, {}) i;\n"
-        postgres.ask(schema + "".join(users.format(kind, senders + MEMBERS) for kind in ("u", "offline")), "ejabberd")
+        postgres.ask(schema + "".join(users.format(kind, senders + members) for kind in ("u", "offline")), "ejabberd")
         home = root / "ejabberd"
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(mode=0o755)
@@ -85,9 +84,9 @@ class Ejabberd:
         return shown.stdout or "unknown"
 
     def prepare_rooms(self) -> None:
-        """Each sender in a room of ten members, of whom nobody else is there."""
+        """Each sender in a room, whose other members are not there."""
         for number, session in enumerate(self.sessions):
-            members = [f"u{number + other}" for other in range(1, MEMBERS)]
+            members = [f"u{number + other}" for other in range(1, self.members)]
             self.rooms.append(session.own_room(f"room{number}", members))
 
     def prepare_direct(self) -> None:

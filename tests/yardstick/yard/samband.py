@@ -20,7 +20,6 @@ from .machine import Child, Fault, free_port
 from .nats import Nats
 from .postgres import Postgres
 
-MEMBERS = 10
 BATCH = 1000
 IDENTITY = "api-version=2023-10-01"
 CHAT = "api-version=2024-03-07"
@@ -189,11 +188,11 @@ class Samband:
         groups |= {"postgres": [self.postgres.child.pid]} if self.postgres else {}
         return groups | ({"nats": [self.nats.child.pid]} if self.nats else {})
 
-    def prepare(self, senders: int) -> None:
-        users = self.nodes[0].users(senders + MEMBERS, True)
+    def prepare(self, senders: int, size: int) -> None:
+        users = self.nodes[0].users(senders + size, True)
         for number in range(senders):
             node = self.nodes[number % len(self.nodes)]
-            members = [user for user, _ in users[number : number + MEMBERS]]
+            members = [user for user, _ in users[number : number + size]]
             token = users[number][1]
             self.senders.append((node, token, node.thread(token, members)))
 
