@@ -110,7 +110,9 @@ class Ejabberd:
             clients = [self.direct[n] for n in range(senders)]
             rows = 2
         groups = {"server": [self.child.pid], "postgres": [self.postgres.child.pid]}
+        before = self.postgres.written()
         sample, answered = drive(clients, groups, warmup, seconds)
+        sample.more |= self.postgres.cost(before, answered)
         self.archived += answered * rows
         found = int(self.postgres.ask("SELECT count(*) FROM archive", "ejabberd"))
         if found != self.archived:

@@ -73,6 +73,17 @@ class Postgres:
         self.ask(f"DROP DATABASE IF EXISTS {database} WITH (FORCE);\nCREATE DATABASE {database};")
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
 
+    def written(self) -> tuple[int, int]:
+        """How many transactions have written, and bytes of WAL."""
+        shown = self.ask("SELECT pg_snapshot_xmax(pg_current_snapshot()), pg_current_wal_insert_lsn() - '0/0'")
+        transactions, wal = shown.split("|")
+        return int(transactions), int(wal)
+
+    def cost(self, before: tuple[int, int], messages: int) -> dict[str, float]:
+        """Of each message since then."""
+        commits, wal = (now - then for now, then in zip(self.written(), before))
+        return {"commits": commits / messages, "wal": wal / messages}
+
     def floor(self, root: Path, clients: int, rows: int, length: int, seconds: float) -> Sample:
         """pgbench: `rows` rows in a commit, prepared, of as many bytes as a message."""
         self.fresh("floor")
@@ -84,6 +95,7 @@ class Postgres:
         command = [shutil.which("pgbench") or self.programs / "pgbench", "-n", "-M", "prepared", "-c", clients, "-j", 1]
         command += ["-T", max(2, round(seconds)), "-f", script, "floor"]
         window = Window({"postgres": [self.child.pid]})
+        before = self.written()
         window.open()
         bench = Child(command, root / "pgbench.log", core=LOAD, env=self.environment())
         bench.process.wait()
@@ -94,7 +106,8 @@ class Postgres:
         if int(self.ask("SELECT count(*) FROM floor", "floor")) != done * rows:
             raise Fault("the floor's rows are not as many as were written")
         mean = float(re.findall(r"latency average = ([\d.]+)", bench.said())[-1]) / 1000
-        return Sample(clients, done * rows, window.wall, window.cpu, mean, float("nan"), window.others, window.load)
+        cost = self.cost(before, done * rows)
+        return Sample(clients, done * rows, window.wall, window.cpu, mean, float("nan"), window.others, window.load, cost)
 
     def stop(self) -> None:
         self.child.stop(signal.SIGINT)

@@ -199,7 +199,9 @@ class Samband:
     def measure(self, senders: int, length: int, warmup: float, seconds: float) -> Sample:
         text = ("Nobody reads this, it is here to weigh. " * (length // 40 + 1))[:length]
         clients = [Sender(*sender, text) for sender in self.senders[:senders]]
+        before = self.postgres.written() if self.postgres else None
         sample, answered = drive(clients, self.groups(), warmup, seconds)
+        sample.more |= self.postgres.cost(before, answered) if before else {}
         for (_, _, thread), client in zip(self.senders, clients):
             self.answers[thread] = self.answers.get(thread, 0) + client.answers
             client.sock.close()
