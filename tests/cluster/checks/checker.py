@@ -9,7 +9,7 @@
     stamp        an id, which is a time, is not from when the message was sent
     disagree     two members find different things
     missing      a listener never heard a message that is there
-    twice        a listener heard a message twice on one connection
+    twice        a listener heard a message twice on one connection, sooner than documented
     disorder     a listener heard a thread's messages in another order than theirs
     phantom      a listener or reader was told of a message that is not there at the end
     late         a listener was not whole in time after the service was back, or heard a message too late
@@ -27,6 +27,8 @@ from .facts import Facts, Heard, Sent, Told, facts
 STAMP_SECONDS = 5.0
 # What was said so long before an outage may have been on its way when it began.
 BEFORE_SECONDS = 5.0
+# A stream may tell again, on the same connection too, what it told so many events ago (docs/events.md).
+MEMORY = 1_024
 EXAMPLES = 3
 
 
@@ -38,7 +40,7 @@ class Report:
     unknown_there: int = 0
     lost: int = 0
     duplicates: int = 0
-    # Told again after a resume.
+    # Told again after a resume, or after very many others.
     repeats: int = 0
     told: int = 0
     reads: int = 0
@@ -66,7 +68,7 @@ class Report:
         there = f"{self.unknown_there} of them there" if self.unknown else "none"
         return (
             f"{self.acknowledged} acknowledged, {self.unknown} unknown ({there}), {self.lost} lost, "
-            f"{self.duplicates} duplicates, {self.told} told, {self.repeats} told again after a resume, "
+            f"{self.duplicates} duplicates, {self.told} told, {self.repeats} told again, "
             f"{self.reads} reads, whole after {self.whole:.1f} s"
             + (f" ({self.whole_who})" if self.whole_who else "")
         )
@@ -201,17 +203,19 @@ def listeners(known: Facts, report: Report):
 
 
 def repeats(name: str, listener: Heard, report: Report):
-    heard_on: dict[tuple[str, str], int] = {}
-    for told in listener.told:
+    # Of each message on which connection it was told last, and as which of its events.
+    heard: dict[tuple[str, str], tuple[int, int]] = {}
+    for place, told in enumerate(listener.told):
         if told.listed:
             continue
         key = (told.thread, told.id)
-        if heard_on.get(key) == told.connection:
+        connection, before = heard.get(key, (0, 0))
+        if connection == told.connection and place - before <= MEMORY:
             report.duplicates += 1
             yield "twice", f"{name} heard {told.text} ({told.id}) twice on one connection"
-        elif told.again or key in heard_on:
+        elif told.again or key in heard:
             report.repeats += 1
-        heard_on[key] = told.connection
+        heard[key] = told.connection, place
 
 
 def rising(name: str, listener: Heard):

@@ -323,6 +323,16 @@ def told_again() -> Story:
     return story
 
 
+@case()
+def told_again_much_later() -> Story:
+    "a message told again on one connection after more than a thousand others is counted, and no problem"
+    story = Story()
+    for number in range(1, 1_101):
+        story.send(number / 100, f"a:{number}")
+    story.hear(12, "l0", "a:1", stamp(0.02), again=True)
+    return story.end()
+
+
 @case("disorder")
 def told_in_disorder() -> Story:
     "a listener hears a thread's messages the wrong way round"

@@ -2,10 +2,11 @@
 those that are ready in turn, leaves the connections of a node that drains, and ends those of one that is gone."""
 
 import asyncio
+import socket
+import struct
 
 from .node import Node
 from .processes import free_port
-from .proxy import reset
 from .wire import CALL_TROUBLE, Wire
 
 INTERVAL = 0.2
@@ -20,12 +21,12 @@ class Backend:
         self.node = node
         self.up = True
         self.misses = 0
-        self.pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        # Of each connection.
+        self.tasks: set[asyncio.Task] = set()
 
     def drop(self) -> None:
-        for pair in list(self.pairs):
-            for writer in pair:
-                reset(writer)
+        for task in self.tasks:
+            task.cancel()
 
 
 class Balancer:
@@ -33,8 +34,9 @@ class Balancer:
         self.port = free_port()
         self.backends: list[Backend] = []
         self.turn = 0
-        self.listener: asyncio.Server | None = None
-        self.watchers: list[asyncio.Task] = []
+        self.listener: socket.socket | None = None
+        self.tasks: list[asyncio.Task] = []
+        self.connecting: set[asyncio.Task] = set()
 
     @property
     def url(self) -> str:
@@ -42,8 +44,10 @@ class Balancer:
 
     async def start(self, nodes: list[Node]) -> None:
         self.backends = [Backend(node) for node in nodes]
-        self.listener = await asyncio.start_server(self.accept, "127.0.0.1", self.port, backlog=4096)
-        self.watchers = [asyncio.create_task(self.watch(backend)) for backend in self.backends]
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=4096)
+        self.listener.setblocking(False)
+        self.tasks = [asyncio.create_task(self.watch(backend)) for backend in self.backends]
+        self.tasks.append(asyncio.create_task(self.accept()))
 
     async def watch(self, backend: Backend) -> None:
         while True:
@@ -76,40 +80,86 @@ class Balancer:
         start = self.turn % len(ready)
         return ready[start:] + ready[:start]
 
-    async def accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+    async def accept(self) -> None:
+        while True:
+            client, _ = await asyncio.get_running_loop().sock_accept(self.listener)
+            task = asyncio.create_task(self.serve(client))
+            self.connecting.add(task)
+            task.add_done_callback(self.connecting.discard)
+
+    async def serve(self, client: socket.socket) -> None:
         for backend in self.in_turn():
             try:
-                connecting = asyncio.open_connection("127.0.0.1", backend.node.port)
-                upstream, server = await asyncio.wait_for(connecting, PATIENCE)
+                server = await connect(backend.node.port)
                 break
             except (OSError, asyncio.TimeoutError):
                 continue
         else:
             return reset(client)
-        pair = (client, server)
-        backend.pairs.add(pair)
-        try:
-            await asyncio.gather(pump(reader, server), pump(upstream, client))
-        except (OSError, asyncio.CancelledError):
-            pass  # cancelled: at the very end, and asyncio's streams take it badly
-        finally:
-            backend.pairs.discard(pair)
-            for writer in pair:
-                writer.close()
+        task = asyncio.create_task(both_ways(client, server))
+        backend.tasks.add(task)
+        task.add_done_callback(backend.tasks.discard)
 
     def close(self) -> None:
-        for watcher in self.watchers:
-            watcher.cancel()
+        for task in self.tasks:
+            task.cancel()
         if self.listener:
             self.listener.close()
         for backend in self.backends:
             backend.drop()
 
 
-async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Passes on what comes, and its end too."""
-    while data := await source.read(CHUNK):
-        sink.write(data)
-        await sink.drain()
-    if sink.can_write_eof():
-        sink.write_eof()
+async def connect(port: int) -> socket.socket:
+    wire = socket.socket()
+    wire.setblocking(False)
+    try:
+        await asyncio.wait_for(asyncio.get_running_loop().sock_connect(wire, ("127.0.0.1", port)), PATIENCE)
+    except BaseException:
+        wire.close()
+        raise
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return wire
+
+
+def reset(wire: socket.socket) -> None:
+    """Closes with an RST."""
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire.close()
+
+
+class Gone(Exception):
+    """A peer has reset the connection: nobody is there to be told anything."""
+
+
+async def both_ways(client: socket.socket, server: socket.socket) -> None:
+    """Until both have ended, one is gone, or it is cancelled. Sockets without asyncio's transports: with
+    those, what a peer said last is lost once something cannot be sent to it."""
+    client.setblocking(False)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    end = reset
+    try:
+        async with asyncio.TaskGroup() as ways:
+            ways.create_task(one_way(client, server))
+            ways.create_task(one_way(server, client))
+        end = socket.socket.close
+    except* Gone:
+        pass
+    finally:
+        for wire in (client, server):
+            end(wire)
+
+
+async def one_way(source: socket.socket, sink: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            data = await loop.sock_recv(source, CHUNK)
+        except OSError as error:
+            raise Gone from error
+        try:
+            if not data:
+                return sink.shutdown(socket.SHUT_WR)
+            await loop.sock_sendall(sink, data)
+        except OSError:
+            # What it said before may still be on its way: the other way passes that on, and notices the end.
+            return
