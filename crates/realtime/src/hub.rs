@@ -50,6 +50,8 @@ enum Command {
         notes: Option<Vec<Note>>,
         all: bool,
     },
+    /// What other nodes say of a thread is heard by now.
+    Followed(ThreadId),
     /// How far threads are in the store.
     Checked(Checked),
     Endpoints {
@@ -275,6 +277,7 @@ impl Task {
             }
             Command::Leave(session) => self.forget(session),
             Command::Repaired { thread, notes, all } => self.repaired(thread, notes, all),
+            Command::Followed(thread) => self.gaps.read(thread, self.rooms.get(&thread)),
             Command::Checked(checked) => {
                 self.gaps.checked(checked, &self.rooms);
                 self.settle();
@@ -432,8 +435,12 @@ impl Task {
             return;
         };
         // Who comes hears of it, and so does who goes.
+        let followed = self.rooms.contains_key(&thread);
         for id in self.sessions_of(&event, Membership::Joined) {
             self.enter(id, thread, note.prev);
+        }
+        if !followed && self.rooms.contains_key(&thread) {
+            self.gaps.begin(thread, &self.bus);
         }
         self.advance(thread, note);
         self.deliver(thread, &event);

@@ -61,5 +61,6 @@ async def variables(cluster: Cluster) -> dict[str, str]:
         "SAMBAND_ADMIN_TOKEN": cluster.admin_token,
         "SAMBAND_RESOURCE_ID": cluster.nodes[0].info["resourceId"],
         # For suites that start servers of their own.
+        "SAMBAND_NODE_PIDS": ",".join(str(node.child.pid) for node in cluster.nodes),
         "SAMBAND_BIN": str(cluster.machine.binary),
     } | await cluster.certificate.variables()

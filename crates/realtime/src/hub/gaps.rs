@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use samband_bus::Bus;
 use samband_chat::store::{Heads, HeadsNow, Memberships, NotesAfter};
 use samband_core::{LogPosition, Note, Stamp, ThreadId};
 use samband_store::Store;
@@ -89,6 +90,8 @@ pub(super) struct Gaps {
     checking: bool,
     /// The threads that are behind, with what they have in the store.
     behind: HashMap<ThreadId, Stamp>,
+    /// Threads that are followed since a moment.
+    begun: HashSet<ThreadId>,
     /// What can be counted on once none is behind any more.
     candidate: Option<LogPosition>,
     repaired: metrics::Counter,
@@ -110,6 +113,7 @@ impl Gaps {
             next_check: now() + every,
             checking: false,
             behind: HashMap::new(),
+            begun: HashSet::new(),
             candidate: None,
             repaired: metrics::counter!("samband_realtime_gaps_total"),
         }
@@ -155,15 +159,32 @@ impl Gaps {
         }
     }
 
+    /// A thread is followed from now on: what other nodes said of it before the bus knew so is read.
+    pub(super) fn begin(&mut self, thread: ThreadId, bus: &Bus) {
+        if !bus.is_shared() {
+            return;
+        }
+        self.begun.insert(thread);
+        let (bus, commands) = (bus.clone(), self.commands.clone());
+        tokio::spawn(async move {
+            bus.settled().await;
+            if let Some(commands) = commands.upgrade() {
+                let _ = commands.send(Command::Followed(thread));
+            }
+        });
+    }
+
     /// Reads what comes after the newest entry that was heard.
-    fn read(&mut self, thread: ThreadId, room: Option<&Room>) {
+    pub(super) fn read(&mut self, thread: ThreadId, room: Option<&Room>) {
         let Some(room) = room else {
             self.known.remove(&thread);
             self.behind.remove(&thread);
+            self.begun.remove(&thread);
             return;
         };
+        let begun = self.begun.remove(&thread);
         let behind = self.behind.get(&thread).is_some_and(|head| *head > room.last);
-        if room.waiting.is_empty() && !behind {
+        if room.waiting.is_empty() && !behind && !begun {
             // What was missing came by itself.
             self.known.remove(&thread);
             self.behind.remove(&thread);

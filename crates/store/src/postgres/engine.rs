@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::clock::{DatabaseClock, MOST_UNCERTAIN};
 use super::connect::{self, Options, Use};
-use super::lane::{CAPACITY, CommitReply, Job, Lane, Pending, Status};
+use super::lane::{CAPACITY, CommitReply, GROUP_CHANGES, Job, Lane, Pending, Status};
 use super::lease::{self, Lease};
 use super::outdated::{self, Tail};
 use super::session::Session;
@@ -116,7 +116,11 @@ impl Engine {
         let together = usual.div_ceil(2);
         let hash = stream_hash(change.stream());
         let lane = match C::together() {
-            Some(_) => hash % together,
+            // The first one takes all while it keeps up: the more a group has, the less each costs.
+            Some(_) => {
+                let keeps_up = |lane: &usize| self.lanes.get(*lane).is_some_and(|lane| waiting(lane) < GROUP_CHANGES);
+                (0..together).find(keeps_up).unwrap_or(hash % together)
+            }
             None => together + hash % (usual - together),
         };
         self.commit_on(lane, change, None).await
@@ -284,6 +288,10 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.helpers.iter().for_each(JoinHandle::abort);
     }
+}
+
+fn waiting(lane: &mpsc::Sender<Box<dyn Job>>) -> usize {
+    lane.max_capacity() - lane.capacity()
 }
 
 fn stream_hash(stream: StreamId) -> usize {

@@ -24,7 +24,7 @@ use crate::change::{Change, Cx, Stop, Transaction};
 use crate::error::{CommitError, EngineError};
 
 /// A group ends at the first of these. There is no delay timer: whoever waits alone goes at once.
-const GROUP_CHANGES: usize = 256;
+pub(super) const GROUP_CHANGES: usize = 256;
 const GROUP_BYTES: usize = 1 << 20;
 /// More than this many waiting changes means that the store cannot keep up: better to say so.
 pub(super) const CAPACITY: usize = 4_096;
