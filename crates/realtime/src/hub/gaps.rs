@@ -154,7 +154,10 @@ impl Gaps {
         if self.next_check <= now {
             self.check(rooms);
         }
-        while let Some((_, thread)) = self.open.pop_front_if(|(due, _)| *due <= now) {
+        while let Some((due, thread)) = self.open.front().copied()
+            && due <= now
+        {
+            self.open.pop_front();
             self.read(thread, rooms.get(&thread));
         }
     }
