@@ -441,7 +441,6 @@ impl std::str::FromStr for StoreUrl {
             .any(|scheme| text.starts_with(scheme))
         {
             true => Ok(Self::Postgres(text.to_owned())),
-            // Not repeated: it may hold a password.
             false => Err("it is neither sqlite:DIR nor postgres://user:password@host:port/database".to_owned()),
         }
     }
