@@ -13,4 +13,4 @@ pub use model::{
     SystemDoc, ThreadInfo, ThreadLine, TypingDoc,
 };
 pub use rules::ChatRefused;
-pub use store::MIGRATIONS;
+pub use store::{MIGRATIONS, TABLES};

@@ -21,5 +21,7 @@ mod receipts;
 mod sequences;
 #[path = "contract/threads.rs"]
 mod threads;
+#[path = "contract/transfer.rs"]
+mod transfer;
 #[path = "contract/world.rs"]
 mod world;

@@ -43,6 +43,9 @@ pub enum Command {
     Tail(TailArgs),
     /// Tell whether a server is ready
     Ready(ReadyArgs),
+    /// Move what is stored
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -396,6 +399,54 @@ pub struct ReadyArgs {
 }
 
 #[derive(Subcommand)]
+pub enum MigrateCommand {
+    /// Copy everything from one store to another and compare the two; the same again goes on after a break
+    Store(MigrateStoreArgs),
+}
+
+#[derive(Args)]
+pub struct MigrateStoreArgs {
+    /// The store to copy: sqlite:DIR (a data directory) or postgres://user:password@host:port/database
+    #[arg(long, value_name = "URL")]
+    pub from: StoreUrl,
+    /// An empty store to copy to, in the same form; what is missing of it is made
+    #[arg(long, value_name = "URL")]
+    pub to: StoreUrl,
+    /// Go on although other programs are connected to a database; what they change may be missing
+    #[arg(long)]
+    pub force: bool,
+    /// Only count what there is to copy
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl std::str::FromStr for StoreUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(directory) = text.strip_prefix("sqlite:").filter(|directory| !directory.is_empty()) {
+            return Ok(Self::Sqlite(directory.into()));
+        }
+        match ["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
+        {
+            true => Ok(Self::Postgres(text.to_owned())),
+            false => Err("it is neither sqlite:DIR nor postgres://user:password@host:port/database".to_owned()),
+        }
+    }
+}
+
+#[derive(Subcommand)]
 pub enum ConfigCommand {
     /// Check a configuration
     Check(ConfigSource),
@@ -419,6 +470,18 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn stores_are_directories_or_postgres_urls() {
+        use super::StoreUrl;
+        let postgres = "postgres://user:password@host/database";
+        assert_eq!(postgres.parse(), Ok(StoreUrl::Postgres(postgres.to_owned())));
+        assert_eq!("sqlite:/a/b".parse(), Ok(StoreUrl::Sqlite("/a/b".into())));
+        assert_eq!("sqlite:b".parse(), Ok(StoreUrl::Sqlite("b".into())));
+        for wrong in ["", "sqlite:", "/a/b", "mysql://host/database"] {
+            assert!(wrong.parse::<StoreUrl>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

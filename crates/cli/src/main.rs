@@ -4,13 +4,14 @@ mod admin;
 mod args;
 mod client;
 mod logs;
+mod migrate;
 mod run_command;
 mod serve;
 mod tail;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command, ConfigCommand};
+use args::{Cli, Command, ConfigCommand, MigrateCommand};
 use clap::Parser;
 
 #[global_allocator]
@@ -50,6 +51,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Token(command) => admin::token(command).await?,
         Command::Tail(args) => tail::tail(args).await?,
         Command::Ready(args) => return client::ready(args).await,
+        Command::Migrate(MigrateCommand::Store(args)) => return migrate::store(args).await,
         Command::Config(ConfigCommand::Check(args)) => {
             let config = args.load(Vec::new())?;
             println!(

@@ -10,6 +10,6 @@ mod users;
 
 pub use keys::SigningKeys;
 pub use model::{AccessToken, DEFAULT_LIFETIME_MINUTES, IdentityError, check_lifetime};
-pub use store::{MIGRATIONS, SharedSecret, UsersKnown};
+pub use store::{MIGRATIONS, SharedSecret, TABLES, UsersKnown};
 pub use tokens::{Grant, TokenFault, Tokens};
 pub use users::Users;

@@ -7,4 +7,4 @@ mod store;
 
 pub use directory::{Directory, ResourceError};
 pub use model::{AccessKey, NewResource, Resource, check_name};
-pub use store::MIGRATIONS;
+pub use store::{MIGRATIONS, TABLES};

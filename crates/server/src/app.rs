@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use http::{Request, Response};
@@ -19,6 +19,7 @@ use samband_core::{Clock, KeySlot, Note, Random, ResourceId, Secret};
 use samband_identity::{SharedSecret, SigningKeys, Tokens, Users};
 use samband_realtime::{Hub, RealTime};
 use samband_resources::{AccessKey, Directory, NewResource, Resource, ResourceError};
+use samband_store::transfer::UnfinishedTransfer;
 use samband_store::{Outdated, Store, postgres, sqlite};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket};
@@ -33,6 +34,7 @@ use crate::jobs::Jobs;
 use crate::listen::{Acceptor, Handshakes, Service};
 use crate::probes::Probes;
 use crate::rates::Rates;
+use crate::rooms::migrations;
 use crate::router::Router;
 use crate::tls::{CA_FILE, CertificateFiles, DevelopmentCa, server_config};
 use crate::{files, meter, trust};
@@ -340,12 +342,7 @@ async fn store_and_bus(
     clock: Arc<dyn Clock>,
     random: &dyn Random,
 ) -> Result<(Store, Bus)> {
-    let migrations: Vec<_> = [
-        samband_resources::MIGRATIONS,
-        samband_identity::MIGRATIONS,
-        samband_chat::MIGRATIONS,
-    ]
-    .concat();
+    let migrations = migrations();
     let bus = match config.bus.url.as_str() {
         "" => Bus::in_process(),
         url => Bus::nats(url, &node_name(random)).await?,
@@ -378,6 +375,12 @@ async fn store_and_bus(
             Store::open_postgres(options, &migrations, publish).await?
         }
     };
+    if store.read(UnfinishedTransfer).await?.is_some() {
+        bail!(
+            "a transfer to this store was begun and not finished, so it may hold a part alone; \
+             run the same `samband migrate store` again to finish it"
+        );
+    }
     if store.is_shared() && !bus.is_shared() {
         tracing::info!("no bus: other nodes of this store would not hear what happens here");
     }

@@ -12,6 +12,7 @@ pub mod listen;
 pub mod meter;
 mod probes;
 mod rates;
+pub mod rooms;
 mod router;
 mod services;
 mod tls;

@@ -13,6 +13,7 @@ mod repeat;
 pub mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod transfer;
 
 use std::sync::Arc;
 

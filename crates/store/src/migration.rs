@@ -10,7 +10,7 @@ pub struct Migration {
     pub postgres: &'static str,
 }
 
-/// The engine's own tables: the log, the remembered repeats, the log's epoch.
+/// The engine's own tables: the log, the remembered repeats, the log's epoch, a transfer's mark.
 pub(crate) const OWN: &[Migration] = &[
     Migration {
         room: "store",
@@ -23,5 +23,11 @@ pub(crate) const OWN: &[Migration] = &[
         number: 2,
         sqlite: include_str!("sqlite/0002_epoch.sql"),
         postgres: include_str!("postgres/0002_epoch.sql"),
+    },
+    Migration {
+        room: "store",
+        number: 3,
+        sqlite: include_str!("sqlite/0003_transfer.sql"),
+        postgres: include_str!("postgres/0003_transfer.sql"),
     },
 ];

@@ -67,6 +67,11 @@ pub async fn server() -> Server {
 }
 
 pub async fn server_with(flags: &[(&'static str, Toml)]) -> Server {
+    server_as(DevelopmentKey::Random, flags).await
+}
+
+/// With a key that stays the same from one start to the next, where there is a next.
+pub async fn server_as(key: DevelopmentKey, flags: &[(&'static str, Toml)]) -> Server {
     // Installed once for the process; every further try is refused, and that is fine.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut all = vec![
@@ -85,7 +90,7 @@ pub async fn server_with(flags: &[(&'static str, Toml)]) -> Server {
     let clock = Arc::new(ManualClock::at(SystemClock.now()));
     let start = Start {
         config,
-        development: Some(DevelopmentKey::Random),
+        development: Some(key),
         clock: clock.clone(),
         random: Arc::new(SystemRandom),
         weakness: samband_server::Weakness::None,

@@ -9,6 +9,7 @@ mod command_line;
 mod curl;
 mod events;
 mod harness;
+mod migrate;
 mod operability;
 mod realtime;
 mod resources;

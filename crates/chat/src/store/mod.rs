@@ -23,6 +23,7 @@ pub use receipts::SendReceipt;
 pub use threads::{CreateThread, Created, DeleteThread, UpdateThread};
 
 use samband_core::{Kind, Millis, ResourceId, Stamp, ThreadId, UserId};
+use samband_store::transfer::{Column, ColumnKind, Table};
 use samband_store::{EngineError, Entry, Migration, Stop};
 
 pub use self::db::Told;
@@ -41,6 +42,77 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 2,
         sqlite: include_str!("sqlite/0002_replay.sql"),
         postgres: include_str!("postgres/0002_replay.sql"),
+    },
+];
+
+/// What is carried from one store to another.
+pub const TABLES: &[Table] = &[
+    Table {
+        name: "thread",
+        columns: &[
+            Column::id("thread"),
+            Column::id("resource"),
+            Column::bytes("topic"),
+            Column::bytes("metadata"),
+            Column::int("created_ms"),
+            Column::bytes("created_by"),
+            Column::int("retention_days").nullable(),
+            Column::int("delete_at_ms").nullable(),
+        ],
+        key: &["thread"],
+    },
+    Table {
+        name: "head",
+        columns: &[
+            Column::id("thread"),
+            Column::id("resource"),
+            Column::int("last_stamp"),
+            Column::int("last_seq"),
+            Column::int("last_message_ms"),
+            Column::int("members"),
+            Column::int("deleted_ms").nullable(),
+        ],
+        key: &["thread"],
+    },
+    Table {
+        name: "member",
+        columns: &[
+            Column::id("thread"),
+            Column::bytes("user"),
+            Column::int("joined_stamp"),
+            Column::int("from_stamp"),
+            Column::int("until_stamp").nullable(),
+            Column::int("share_ms"),
+            Column::bytes("display_name").nullable(),
+            Column::bytes("metadata"),
+        ],
+        key: &["thread", "user", "joined_stamp"],
+    },
+    Table {
+        name: "thread_of_user",
+        columns: &[
+            Column::id("resource"),
+            Column::bytes("user"),
+            Column::id("thread"),
+            Column::new("removed_pos", ColumnKind::Past).nullable(),
+        ],
+        key: &["resource", "user", "thread"],
+    },
+    Table {
+        name: "receipt",
+        columns: &[
+            Column::id("thread"),
+            Column::bytes("user"),
+            Column::int("message"),
+            Column::int("read_ms"),
+            Column::new("pos", ColumnKind::Past),
+        ],
+        key: &["thread", "user"],
+    },
+    Table {
+        name: "purge",
+        columns: &[Column::id("thread")],
+        key: &["thread"],
     },
 ];
 

@@ -43,37 +43,29 @@ pub struct World {
     _kept: TestStore,
 }
 
-/// One world per engine. Output is shown when a test fails: it then names the engine.
-pub async fn worlds() -> Vec<World> {
-    let clock = Arc::new(ManualClock::at(START));
-    let shared: Arc<dyn Clock> = clock.clone();
-    let migrations: Vec<Migration> = [
+pub fn migrations() -> Vec<Migration> {
+    [
         samband_resources::MIGRATIONS,
         samband_identity::MIGRATIONS,
         samband_chat::MIGRATIONS,
     ]
-    .concat();
+    .concat()
+}
+
+/// An empty store on each engine, and the clock that they share.
+pub async fn stores() -> (Arc<ManualClock>, Vec<TestStore>) {
+    let clock = Arc::new(ManualClock::at(START));
+    let shared: Arc<dyn Clock> = clock.clone();
+    let stores = every_engine(&migrations(), &shared).await;
+    (clock, stores)
+}
+
+/// One world per engine. Output is shown when a test fails: it then names the engine.
+pub async fn worlds() -> Vec<World> {
+    let (clock, stores) = stores().await;
     let mut worlds = Vec::new();
-    for kept in every_engine(&migrations, &shared).await {
-        let (store, random) = (kept.store.clone(), Arc::new(Counter::default()));
-        let keys = SigningKeys::load(store.clone(), random.clone()).await.expect("keys");
-        let directory = Directory::load(store.clone(), random.clone()).await.expect("resources");
-        let tokens = Tokens::new(store.clone(), Arc::new(keys), Arc::new(directory));
-        let users = Users {
-            store: store.clone(),
-            tokens: Arc::new(tokens),
-            clock: clock.clone(),
-            random: random.clone(),
-        };
-        worlds.push(World {
-            clock: clock.clone(),
-            store,
-            users,
-            resource: ResourceId::from_bytes([0xaa; 16]),
-            other: ResourceId::from_bytes([0xbb; 16]),
-            random,
-            _kept: kept,
-        });
+    for kept in stores {
+        worlds.push(World::over(kept, &clock, 0).await);
     }
     worlds
 }
@@ -89,6 +81,29 @@ pub async fn on_every_engine(test: impl AsyncFn(World)) {
 pub type Said<T> = Result<T, ChatRefused>;
 
 impl World {
+    /// A world over what a store holds; its chance begins at a number.
+    pub async fn over(kept: TestStore, clock: &Arc<ManualClock>, chance: u64) -> Self {
+        let (store, random) = (kept.store.clone(), Arc::new(Counter(AtomicU64::new(chance))));
+        let keys = SigningKeys::load(store.clone(), random.clone()).await.expect("keys");
+        let directory = Directory::load(store.clone(), random.clone()).await.expect("resources");
+        let tokens = Tokens::new(store.clone(), Arc::new(keys), Arc::new(directory));
+        let users = Users {
+            store: store.clone(),
+            tokens: Arc::new(tokens),
+            clock: clock.clone(),
+            random: random.clone(),
+        };
+        Self {
+            clock: clock.clone(),
+            store,
+            users,
+            resource: ResourceId::from_bytes([0xaa; 16]),
+            other: ResourceId::from_bytes([0xbb; 16]),
+            random,
+            _kept: kept,
+        }
+    }
+
     pub fn name(&self) -> &'static str {
         self._kept.name
     }

@@ -6,6 +6,7 @@ mod sqlite;
 use std::collections::HashSet;
 
 use samband_core::{Millis, ResourceId, Secret, StreamId, UserId};
+use samband_store::transfer::{Column, ColumnKind, Table};
 use samband_store::{Change, EngineError, Migration, Outdated, Query, Stop, Transaction};
 
 pub const MIGRATIONS: &[Migration] = &[
@@ -20,6 +21,37 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 2,
         sqlite: include_str!("sqlite/0002_secret.sql"),
         postgres: include_str!("postgres/0002_secret.sql"),
+    },
+];
+
+/// What is carried from one store to another.
+pub const TABLES: &[Table] = &[
+    Table {
+        name: "identity",
+        columns: &[
+            Column::id("resource"),
+            Column::id("user"),
+            Column::int("created_ms"),
+            Column::int("token_generation"),
+            Column::int("tokens_valid_from"),
+            Column::int("deleted_ms").nullable(),
+        ],
+        key: &["resource", "user"],
+    },
+    Table {
+        name: "signing_key",
+        columns: &[
+            Column::new("number", ColumnKind::Serial),
+            Column::text("kid"),
+            Column::bytes("pkcs8"),
+            Column::int("created_ms"),
+        ],
+        key: &["number"],
+    },
+    Table {
+        name: "secret",
+        columns: &[Column::text("name"), Column::bytes("value")],
+        key: &["name"],
     },
 ];
 

@@ -4,6 +4,7 @@ mod postgres;
 mod sqlite;
 
 use samband_core::{KeySlot, Millis, ResourceId, Secret, StreamId};
+use samband_store::transfer::{Column, ColumnKind, Table};
 use samband_store::{Change, EngineError, Migration, Outdated, Query, Stop, Transaction};
 
 use crate::model::{NewResource, Resource};
@@ -14,6 +15,33 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     sqlite: include_str!("sqlite/0001_resources.sql"),
     postgres: include_str!("postgres/0001_resources.sql"),
 }];
+
+/// What is carried from one store to another.
+pub const TABLES: &[Table] = &[
+    Table {
+        name: "resource",
+        columns: &[
+            Column::id("resource"),
+            Column::text("name"),
+            Column::new("port", ColumnKind::Medium).nullable(),
+            Column::text("data_location"),
+            Column::new("is_default", ColumnKind::Bool),
+            Column::int("created_ms"),
+            Column::int("deleted_ms").nullable(),
+        ],
+        key: &["resource"],
+    },
+    Table {
+        name: "access_key",
+        columns: &[
+            Column::id("resource"),
+            Column::text("slot"),
+            Column::bytes("secret"),
+            Column::int("generation"),
+        ],
+        key: &["resource", "slot"],
+    },
+];
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refused {

@@ -33,6 +33,8 @@ pub struct Options {
     pub check_durability: bool,
     /// The schema of the tables instead of the first in the search path; made where it is missing.
     pub schema: Option<String>,
+    /// Refuse a database in which samband keeps nothing yet.
+    pub existing: bool,
     /// Instead of the database's time.
     pub clock: Option<Arc<dyn Clock>>,
     /// Answers before the COMMIT, and so loses what it acknowledged: for tests that show that they
@@ -49,6 +51,7 @@ impl Options {
             readers: 12,
             check_durability: true,
             schema: None,
+            existing: false,
             clock: None,
             acknowledge_early: false,
         }
@@ -179,6 +182,33 @@ async fn durable(client: &deadpool_postgres::ClientWrapper) -> Result<(), String
         }
     }
     Ok(())
+}
+
+/// Who else uses the database that a URL names: samband's connections to it, by the machines that they
+/// come from.
+pub async fn others(url: &str) -> Result<Vec<String>, OpenError> {
+    let options = Options {
+        check_durability: false,
+        ..Options::at(url)
+    };
+    let failed = |error: EngineError| OpenError::Postgres {
+        server: shown(url),
+        reason: error.to_string(),
+    };
+    let client = pool(&options, 1, Use::Questions)?.get().await;
+    let client = client.map_err(|error| failed(error.into()))?;
+    let rows = client
+        .query(
+            "SELECT coalesce(host(client_addr), 'this machine') || ' (' || count(*) || ')' FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name LIKE 'samband %' AND pid <> pg_backend_pid()
+             GROUP BY client_addr ORDER BY client_addr",
+            &[],
+        )
+        .await
+        .map_err(|error| failed(error.into()))?;
+    let read = rows.iter().map(|row| row.try_get(0));
+    read.collect::<Result<_, _>>()
+        .map_err(|error: tokio_postgres::Error| failed(error.into()))
 }
 
 /// The URL without `sslrootcert`, which tokio-postgres does not know, and the file that it names.

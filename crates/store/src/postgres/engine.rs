@@ -47,7 +47,7 @@ impl Engine {
             reason: error.to_string(),
         };
         let readers = connect::pool(&options, options.readers.max(2), Use::Questions)?;
-        super::migrate::run(&readers, options.schema.as_deref(), migrations, &server).await?;
+        super::migrate::run(&readers, &options, migrations, &server).await?;
 
         let (clock, database_clock): (Arc<dyn Clock>, _) = match options.clock.clone() {
             Some(clock) => (clock, None),

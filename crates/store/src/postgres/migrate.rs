@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use deadpool_postgres::Pool;
 
+use super::connect::Options;
 use crate::error::{EngineError, OpenError};
 use crate::migration::{self, Migration};
 
 /// Held by the node that migrates: "samband" in ASCII. No transaction of a message takes it.
 const LOCK: i64 = 0x73_616d_6261_6e64;
 
-pub(super) async fn run(pool: &Pool, schema: Option<&str>, rooms: &[Migration], server: &str) -> Result<(), OpenError> {
+pub(super) async fn run(pool: &Pool, options: &Options, rooms: &[Migration], server: &str) -> Result<(), OpenError> {
     let failed = |error: EngineError| OpenError::Postgres {
         server: server.to_owned(),
         reason: error.to_string(),
@@ -25,7 +26,7 @@ pub(super) async fn run(pool: &Pool, schema: Option<&str>, rooms: &[Migration], 
         transaction
             .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
             .await?;
-        if let Some(schema) = schema {
+        if let Some(schema) = &options.schema {
             transaction
                 .batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"))
                 .await?;
@@ -43,6 +44,13 @@ pub(super) async fn run(pool: &Pool, schema: Option<&str>, rooms: &[Migration], 
         read.collect::<Result<HashMap<String, i32>, tokio_postgres::Error>>()
     };
     let applied = prepare.await.map_err(|error| failed(error.into()))?;
+    if options.existing && applied.is_empty() {
+        // What was made above goes with the transaction.
+        return Err(OpenError::Postgres {
+            server: server.to_owned(),
+            reason: "samband keeps nothing in this database".to_owned(),
+        });
+    }
 
     let mut known: HashMap<&str, u32> = HashMap::new();
     for step in migration::OWN.iter().chain(rooms) {

@@ -12,9 +12,10 @@ mod migrate;
 mod outdated;
 mod repeat;
 mod session;
+mod transfer;
 mod tx;
 
-pub use connect::Options;
+pub use connect::{Options, others};
 pub(crate) use engine::Engine;
 pub use lease::Lease;
 pub use session::{Params, Session};

@@ -87,33 +87,29 @@ impl Session {
         settled
     }
 
-    pub async fn query(&self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, EngineError> {
+    pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, EngineError> {
         let statement = self.client().prepare_cached(sql).await?;
         Ok(self.client().query(&statement, params).await?)
     }
 
     /// The only row, if there is one.
-    pub async fn query_opt(
-        &self,
-        sql: &'static str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Option<Row>, EngineError> {
+    pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, EngineError> {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
     /// Whether there is a row.
-    pub async fn exists(&self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<bool, EngineError> {
+    pub async fn exists(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<bool, EngineError> {
         Ok(!self.query(sql, params).await?.is_empty())
     }
 
     /// Writes, and waits to learn how many rows that changed.
-    pub async fn execute(&self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, EngineError> {
+    pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, EngineError> {
         let statement = self.client().prepare_cached(sql).await?;
         Ok(self.client().execute(&statement, params).await?)
     }
 
     /// Writes without waiting: the transaction fails at its end if this does.
-    pub async fn write(&self, sql: &'static str, params: Params) -> Result<(), EngineError> {
+    pub async fn write(&self, sql: &str, params: Params) -> Result<(), EngineError> {
         let statement = self.client().prepare_cached(sql).await?;
         let client = self.client().clone();
         self.send(Box::pin(async move { client.execute_raw(&statement, params).await }));

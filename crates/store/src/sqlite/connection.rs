@@ -60,6 +60,11 @@ const LOCK: &str = "samband.lock";
 /// The write-ahead log is cut back to this size when it restarts.
 const WAL_KEPT_BYTES: i64 = 64 << 20;
 
+/// Whether there is a database in a directory.
+pub fn is_in(directory: &Path) -> bool {
+    directory.join(DATABASE).is_file()
+}
+
 /// Held for as long as the database is open. The lock goes with the process, however it ends.
 pub(super) struct DirectoryLock {
     _file: File,

@@ -1,0 +1,2 @@
+-- One row while everything is being carried here from another store: the epoch of that store's log.
+CREATE TABLE transfer (source bytea NOT NULL);
