@@ -50,6 +50,8 @@ enum Command {
         notes: Option<Vec<Note>>,
         all: bool,
     },
+    /// What other nodes say of a thread is heard by now.
+    Followed(ThreadId),
     /// How far threads are in the store.
     Checked(Checked),
     Endpoints {
@@ -163,7 +165,7 @@ struct Task {
 impl Task {
     fn new(store: Store, bus: Bus, commands: mpsc::WeakUnboundedSender<Command>) -> Self {
         Self {
-            gaps: Gaps::new(store, commands),
+            gaps: Gaps::new(store, commands, bus.is_shared()),
             bus,
             rooms: HashMap::new(),
             sessions: HashMap::new(),
@@ -275,6 +277,7 @@ impl Task {
             }
             Command::Leave(session) => self.forget(session),
             Command::Repaired { thread, notes, all } => self.repaired(thread, notes, all),
+            Command::Followed(thread) => self.gaps.read(thread, self.rooms.get(&thread)),
             Command::Checked(checked) => {
                 self.gaps.checked(checked, &self.rooms);
                 self.settle();
@@ -354,6 +357,9 @@ impl Task {
                 self.bus.unfollow(Topic::Resource(resource));
                 if let Some(sessions) = self.whole.get_mut(&resource) {
                     sessions.remove(&id);
+                    if sessions.is_empty() {
+                        self.whole.remove(&resource);
+                    }
                 }
             }
         }
@@ -419,13 +425,22 @@ impl Task {
     }
 
     fn take(&mut self, thread: ThreadId, note: &Arc<Note>) {
+        // A wildcard of the bus brings what nobody here hears, too.
+        let heard = self.rooms.contains_key(&thread) || self.whole.contains_key(&note.resource);
+        if !heard && crate::event::newcomers(note).is_empty() {
+            return;
+        }
         let Some(event) = Event::of(note).map(Arc::new) else {
             self.advance(thread, note);
             return;
         };
         // Who comes hears of it, and so does who goes.
+        let followed = self.rooms.contains_key(&thread);
         for id in self.sessions_of(&event, Membership::Joined) {
             self.enter(id, thread, note.prev);
+        }
+        if !followed && self.rooms.contains_key(&thread) {
+            self.gaps.begin(thread, &self.bus);
         }
         self.advance(thread, note);
         self.deliver(thread, &event);

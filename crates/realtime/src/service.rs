@@ -199,6 +199,10 @@ impl RealTime {
     }
 
     async fn grant(&self, token: &str) -> Result<Arc<Grant>, ApiError> {
+        // Who cannot learn what other nodes revoke trusts nothing that is kept in memory.
+        if !self.shared.store.knows_what_others_changed() {
+            return Err(ApiError::unavailable());
+        }
         let grant = self
             .shared
             .tokens

@@ -101,6 +101,8 @@ pub struct Running {
     front: Arc<Front>,
     store: Store,
     bus: Bus,
+    /// How long others may take to notice that this node goes; none where there are no others.
+    notice: Duration,
     stop: watch::Sender<bool>,
     listeners: Arc<Listeners>,
     jobs: JoinHandle<()>,
@@ -278,6 +280,10 @@ impl Start {
         Ok(Running {
             info,
             front,
+            notice: match store.is_shared() {
+                true => Duration::from_secs(config.server.notice_seconds),
+                false => Duration::ZERO,
+            },
             store,
             bus,
             stop,
@@ -293,6 +299,7 @@ impl Running {
     /// Takes nothing new, lets what is under way finish, and closes the store.
     pub async fn stop(self) {
         self.front.probes.draining.store(true, Ordering::Relaxed);
+        tokio::time::sleep(self.notice).await;
         let _ = self.stop.send(true);
         tokio::join!(self.listeners.finish(), self.front.realtime.finished());
         let _ = self.jobs.await;
@@ -407,25 +414,31 @@ struct Others {
 impl Others {
     async fn follow(self, mut outdated: mpsc::Receiver<Outdated>) {
         while let Some(what) = outdated.recv().await {
-            let read = match what {
-                Outdated::Tokens { resource, user } => {
-                    self.tokens.forget(resource, user);
-                    continue;
-                }
-                Outdated::Resources => {
-                    let read = self.directory.reload().await.is_ok();
-                    // A key or a resource may have gone: connections made with it are to be looked at.
-                    self.tokens.revoked();
-                    if let Err(error) = self.listeners.follow_resources() {
-                        tracing::warn!(error, "a resource's port could not be opened here");
-                    }
-                    read
-                }
-                Outdated::SigningKeys => self.keys.reload().await.is_ok(),
-            };
-            if !read {
-                tracing::warn!("what another node changed could not be read");
+            // Until it is read, what is in memory is wrong.
+            while !self.read(what).await {
+                tracing::warn!("what another node changed could not be read yet");
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
+        }
+    }
+
+    /// False if the store could not be asked.
+    async fn read(&self, what: Outdated) -> bool {
+        match what {
+            Outdated::Tokens { resource, user } => {
+                self.tokens.forget(resource, user);
+                true
+            }
+            Outdated::Resources => {
+                let read = self.directory.reload().await.is_ok();
+                // A key or a resource may have gone: connections made with it are to be looked at.
+                self.tokens.revoked();
+                if let Err(error) = self.listeners.follow_resources() {
+                    tracing::warn!(error, "a resource's port could not be opened here");
+                }
+                read
+            }
+            Outdated::SigningKeys => self.keys.reload().await.is_ok(),
         }
     }
 }

@@ -37,6 +37,7 @@ pub struct Server {
     pub max_body_bytes: usize,
     pub strict_api_version: bool,
     pub drain_seconds: u64,
+    pub notice_seconds: u64,
     pub env_file: String,
 }
 
@@ -216,14 +217,27 @@ impl Config {
         if !shown.admin.token.is_empty() {
             shown.admin.token = "[secret]".into();
         }
-        for url in [&mut shown.store.url, &mut shown.bus.url] {
-            *url = url.split(',').map(without_password).collect::<Vec<_>>().join(",");
-        }
+        shown.store.url = without_password(&shown.store.url);
+        shown.bus.url = shown
+            .bus
+            .url
+            .split(',')
+            .map(without_password)
+            .collect::<Vec<_>>()
+            .join(",");
         toml::to_string_pretty(&shown).unwrap_or_default()
     }
 }
 
 fn without_password(url: &str) -> String {
+    // libpq takes it as a parameter, too.
+    let parts = url
+        .split_inclusive(['?', '&'])
+        .map(|part| match part.strip_prefix("password=") {
+            Some(rest) => format!("password=[secret]{}", if rest.ends_with('&') { "&" } else { "" }),
+            None => part.to_owned(),
+        });
+    let url = &parts.collect::<String>();
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://[secret]@{rest}"),
         _ => url.to_owned(),
@@ -341,6 +355,17 @@ mod tests {
         assert_eq!(config.server.listen.port(), 3);
         assert_eq!(config.server.max_body_bytes, 2);
         assert!(config.limits().rates);
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let file = "[store]\nurl = \"postgres://u:geheim@h:1,i:2/d?password=geheim&sslmode=require\"\n[bus]\nurl = \"nats://a:geheim@h:4222,nats://h:4223\"";
+        let shown = load(file, &[], vec![]).unwrap().shown();
+        assert!(
+            !shown.contains("geheim") && shown.contains("sslmode=require"),
+            "{shown}"
+        );
+        assert!(shown.contains("nats://[secret]@h:4222,nats://h:4223"), "{shown}");
     }
 
     #[test]

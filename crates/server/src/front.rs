@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+};
 use http::request::Parts;
 use http::{Request as HttpRequest, Response};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
@@ -83,6 +85,14 @@ impl Front {
             cors::allow(&parts, response.headers_mut());
         }
         correlation.put(response.headers_mut());
+        // A node that goes lets its clients go first: one that sends just when an idle connection is closed
+        // would not know whether it was heard.
+        let upgraded = response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
+        if self.probes.draining.load(Ordering::Relaxed) && parts.version < http::Version::HTTP_2 && !upgraded {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 

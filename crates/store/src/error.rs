@@ -15,6 +15,8 @@ pub enum EngineError {
     TooSlow(u64),
     #[error("the lease {0} is another node's by now")]
     Fenced(&'static str),
+    #[error("the change was applied before")]
+    Applied,
     #[error("the embedded engine was asked something that waits")]
     Waited,
     #[error("stored document of kind {kind} cannot be read: {reason}")]
@@ -54,7 +56,7 @@ impl EngineError {
                 )
             ),
             Self::Postgres(_) | Self::Pool(_) | Self::TooSlow(_) => true,
-            Self::Document { .. } | Self::Panicked(_) | Self::Waited | Self::Fenced(_) => false,
+            Self::Document { .. } | Self::Panicked(_) | Self::Waited | Self::Fenced(_) | Self::Applied => false,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The storage engine: one ordered log, changes that are durable before they are acknowledged,
 //! queries beside them. No subject matter: what is stored belongs to the capabilities.
 //!
-//! A capability describes a [`Change`] or a [`Query`] and knows in its own `store/sqlite` module
-//! how it is said in SQL. Above that module nobody knows SQL.
+//! A capability describes a [`Change`] or a [`Query`] and knows in its own `store/sqlite` and
+//! `store/postgres` modules how it is said in SQL. Above those modules nobody knows SQL.
 
 mod change;
 mod error;

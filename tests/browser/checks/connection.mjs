@@ -133,6 +133,51 @@ export const checks = {
     },
   },
 
+  node_dies: {
+    title: "One of several nodes is killed while messages are sent: who was there comes back and finds all by listing, the others hear everything",
+    needs: "nodes",
+    async run(world) {
+      const names = ["Bob", "Cid", "Dee", "Eve"];
+      const [ann, ...others] = await world.people("Ann", ...names);
+      // Each with connections of its own, which the balancer spreads.
+      const tabs = await Promise.all(others.map((person) => person.tab({})));
+      const thread = await ann.createThread(others);
+      const acknowledged = [];
+      const say = async (number) => {
+        for (let attempt = 1; ; attempt++) {
+          const content = `${number}.${attempt}`;
+          try {
+            await thread.sendMessage({ content });
+            return acknowledged.push(content);
+          } catch (error) {
+            if (attempt === 10) throw error;
+            await tabs[0].quiet(200);
+          }
+        }
+      };
+      for (let number = 0; number < 40; number++) {
+        if (number === 15) process.kill(Number(process.env.SAMBAND_NODE_PIDS.split(",")[0]), "SIGKILL");
+        await say(number);
+        await tabs[0].quiet(100);
+      }
+      const lost = (tab) => tab.count("realTimeNotificationDisconnected");
+      const isBack = (tab) => tab.count("realTimeNotificationConnected") > lost(tab);
+      for (const tab of tabs) await tab.until(() => isBack(tab), "connection after the kill", BACK_SECONDS);
+      await say("last");
+      for (const tab of tabs) await tab.until(() => tab.messages(thread.threadId).includes(acknowledged.at(-1)), "last message");
+      const stored = await tabs[0].call("list", thread.threadId);
+      for (const tab of tabs) {
+        assert.deepEqual(await tab.call("list", thread.threadId), stored);
+        const heard = tab.messages(thread.threadId);
+        assert.deepEqual(heard, stored.filter((text) => heard.includes(text)), "in order, each once");
+        if (lost(tab) === 0) assert.deepEqual(heard, stored, "who stayed heard everything");
+      }
+      for (const text of acknowledged) assert.ok(stored.includes(text), `${text} was acknowledged and is lost`);
+      const stayed = tabs.filter((tab) => lost(tab) === 0).length;
+      assert.ok(stayed > 0 && stayed < tabs.length, `${stayed} of ${tabs.length} stayed`);
+    },
+  },
+
   stays: {
     title: "Nothing happens for 100 s: still the same connection, and the next message comes at once",
     slow: true,

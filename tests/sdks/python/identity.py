@@ -1,8 +1,10 @@
 """Users and their tokens."""
 
+import asyncio
 import base64
 import datetime
 import json
+import os
 
 from azure.communication.chat import ChatParticipant
 from world import CONNECTION_STRING, World, do, endpoint_of, items, refused
@@ -116,10 +118,16 @@ async def check_expires_in_rejected(world: World) -> None:
         await refused(400, lambda: world.identity.create_user_and_token(["chat"], token_expires_in=lifetime))
 
 
+async def everywhere() -> None:
+    """The node that revokes does so at once. Where there are others, they follow within this time."""
+    await asyncio.sleep(int(os.environ.get("SAMBAND_REVOCATION_MS", "0")) / 1000)
+
+
 async def check_revoke_tokens(world: World) -> None:
     user, old = await do(world.identity.create_user_and_token(["chat"]))
     await opens_chat(world, old.token)
     await do(world.identity.revoke_tokens(user))
+    await everywhere()
     await refused(401, lambda: world.chat_client(old.token).list_chat_threads())
     new = await do(world.identity.get_token(user, ["chat"]))
     await opens_chat(world, new.token)
@@ -129,6 +137,7 @@ async def check_delete_user(world: World) -> None:
     user, token = await do(world.identity.create_user_and_token(["chat"]))
     await opens_chat(world, token.token)
     await do(world.identity.delete_user(user))
+    await everywhere()
     await refused(401, lambda: world.chat_client(token.token).list_chat_threads())
 
 

@@ -23,7 +23,7 @@ impl Query for Memberships {
 
 impl Memberships {
     async fn answer(&self, db: &impl ChatDb) -> Result<<Self as Query>::Out, EngineError> {
-        Ok(db.memberships(self.resource, &user_key(self.user)).await?)
+        db.memberships(self.resource, &user_key(self.user)).await
     }
 }
 

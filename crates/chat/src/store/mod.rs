@@ -1,4 +1,4 @@
-//! The stored side of chat: changes and queries, one file for each group; their SQL is in `sqlite`.
+//! The stored side of chat: changes and queries, one file for each group; their SQL is in `sqlite` and `postgres`.
 
 mod db;
 mod heard;

@@ -19,7 +19,7 @@ impl Query for ThreadsToPurge {
 
 impl ThreadsToPurge {
     async fn answer(&self, db: &impl ChatDb) -> Result<Vec<ThreadId>, EngineError> {
-        Ok(db.to_purge(100).await?)
+        db.to_purge(100).await
     }
 }
 
@@ -52,6 +52,6 @@ impl Query for ThreadsDue {
 
 impl ThreadsDue {
     async fn answer(&self, db: &impl ChatDb) -> Result<Vec<InThread>, EngineError> {
-        Ok(db.threads_due(self.0, 100).await?)
+        db.threads_due(self.0, 100).await
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use samband_bus::Bus;
 use samband_chat::store::{Heads, HeadsNow, Memberships, NotesAfter};
 use samband_core::{LogPosition, Note, Stamp, ThreadId};
 use samband_store::Store;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::{Command, Room};
@@ -20,6 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Heads are compared so often.
 const CHECK: Duration = Duration::from_secs(10);
+/// And where there is one node, which misses nothing but what it says it missed.
+const CHECK_ALONE: Duration = Duration::from_secs(300);
 /// Notes that wait in one thread, at most; the others are in the store.
 const MOST_WAITING: usize = 256;
 /// Entries read at a time.
@@ -78,26 +82,38 @@ pub(super) struct Gaps {
     open: VecDeque<(Instant, ThreadId)>,
     /// Threads that are in `open`, or are being read.
     known: HashSet<ThreadId>,
+    every: Duration,
     next_check: Instant,
+    /// Memberships are being read; who asks again meanwhile is served by a further sweep.
+    sweeping: Arc<AtomicU8>,
+    sweep: Arc<Mutex<()>>,
     checking: bool,
     /// The threads that are behind, with what they have in the store.
     behind: HashMap<ThreadId, Stamp>,
+    /// Threads that are followed since a moment.
+    begun: HashSet<ThreadId>,
     /// What can be counted on once none is behind any more.
     candidate: Option<LogPosition>,
     repaired: metrics::Counter,
 }
 
 impl Gaps {
-    pub(super) fn new(store: Store, commands: mpsc::WeakUnboundedSender<Command>) -> Self {
+    /// `others`: there may be other nodes, so that what is not heard may be stored all the same.
+    pub(super) fn new(store: Store, commands: mpsc::WeakUnboundedSender<Command>, others: bool) -> Self {
+        let every = if others { CHECK } else { CHECK_ALONE };
         Self {
+            every,
+            sweeping: Arc::default(),
+            sweep: Arc::default(),
             store,
             commands,
             at_a_time: Arc::new(Semaphore::new(AT_A_TIME)),
             open: VecDeque::new(),
             known: HashSet::new(),
-            next_check: now() + CHECK,
+            next_check: now() + every,
             checking: false,
             behind: HashMap::new(),
+            begun: HashSet::new(),
             candidate: None,
             repaired: metrics::counter!("samband_realtime_gaps_total"),
         }
@@ -138,20 +154,40 @@ impl Gaps {
         if self.next_check <= now {
             self.check(rooms);
         }
-        while let Some((_, thread)) = self.open.pop_front_if(|(due, _)| *due <= now) {
+        while let Some((due, thread)) = self.open.front().copied()
+            && due <= now
+        {
+            self.open.pop_front();
             self.read(thread, rooms.get(&thread));
         }
     }
 
+    /// A thread is followed from now on: what other nodes said of it before the bus knew so is read.
+    pub(super) fn begin(&mut self, thread: ThreadId, bus: &Bus) {
+        if !bus.is_shared() {
+            return;
+        }
+        self.begun.insert(thread);
+        let (bus, commands) = (bus.clone(), self.commands.clone());
+        tokio::spawn(async move {
+            bus.settled().await;
+            if let Some(commands) = commands.upgrade() {
+                let _ = commands.send(Command::Followed(thread));
+            }
+        });
+    }
+
     /// Reads what comes after the newest entry that was heard.
-    fn read(&mut self, thread: ThreadId, room: Option<&Room>) {
+    pub(super) fn read(&mut self, thread: ThreadId, room: Option<&Room>) {
         let Some(room) = room else {
             self.known.remove(&thread);
             self.behind.remove(&thread);
+            self.begun.remove(&thread);
             return;
         };
+        let begun = self.begun.remove(&thread);
         let behind = self.behind.get(&thread).is_some_and(|head| *head > room.last);
-        if room.waiting.is_empty() && !behind {
+        if room.waiting.is_empty() && !behind && !begun {
             // What was missing came by itself.
             self.known.remove(&thread);
             self.behind.remove(&thread);
@@ -190,7 +226,7 @@ impl Gaps {
 
     /// Compares what was heard with what is stored, for every thread that is followed.
     pub(super) fn check(&mut self, rooms: &HashMap<ThreadId, Room>) {
-        self.next_check = now() + CHECK;
+        self.next_check = now() + self.every;
         if self.checking {
             return;
         }
@@ -252,10 +288,17 @@ impl Gaps {
         }
     }
 
-    /// Reads the memberships of sessions anew: of what was missed, some may have been joins.
+    /// Reads the memberships of sessions anew: of what was missed, some may have been joins. One sweep at
+    /// a time, and if more was missed meanwhile, one more.
     pub(super) fn read_memberships(&self, sessions: Vec<Arc<Session>>) {
-        let (store, commands) = (self.store.clone(), self.commands.clone());
+        if self.sweeping.fetch_add(1, Ordering::AcqRel) > 1 {
+            self.sweeping.fetch_sub(1, Ordering::AcqRel);
+            return;
+        }
+        let (store, commands, one) = (self.store.clone(), self.commands.clone(), self.sweep.clone());
+        let sweeping = self.sweeping.clone();
         tokio::spawn(async move {
+            let _one = one.lock().await;
             for session in sessions {
                 let Some(user) = session.user else { continue };
                 let resource = session.resource;
@@ -271,6 +314,7 @@ impl Gaps {
                     done,
                 });
             }
+            sweeping.fetch_sub(1, Ordering::AcqRel);
         });
     }
 

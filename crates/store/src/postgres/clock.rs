@@ -12,6 +12,8 @@ use crate::error::EngineError;
 const EVERY: Duration = Duration::from_secs(2);
 /// Clocks of machines drift apart by less than this.
 const DRIFT_PER_SECOND_US: i64 = 200;
+/// Half a round trip that leaves nothing to be wished for.
+const GOOD_US: i64 = 10_000;
 /// Beyond this the node is not ready.
 pub(super) const MOST_UNCERTAIN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -54,8 +56,9 @@ impl DatabaseClock {
         let after = self.elapsed();
         let told: i64 = row.try_get(0)?;
         let half = (after - before) / 2;
-        // A slow answer says less than a quick one that is a little older.
-        if half <= self.uncertainty_us(after) {
+        // A slow answer says less than a quick one that is a little older; a good one says all, also that
+        // another server with another clock answers now.
+        if half <= GOOD_US || half <= self.uncertainty_us(after) {
             self.origin.store(told - before - half, Ordering::Release);
             self.error.store(half, Ordering::Release);
             self.asked.store(after, Ordering::Release);

@@ -23,7 +23,8 @@ pub struct Options {
     /// `sslmode` is disable, prefer or require, and `sslrootcert` a PEM file of the CAs to trust
     /// instead of the system's.
     pub url: String,
-    /// Connections that changes are made on.
+    /// Connections that changes are made on. Half of them, rounded up, are for changes of which many share
+    /// a transaction: the fewer these are, the more do.
     pub lanes: usize,
     /// Connections that answer queries.
     pub readers: usize,
@@ -46,7 +47,7 @@ impl Options {
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
-            lanes: 6,
+            lanes: 4,
             readers: 12,
             check_durability: true,
             schema: None,
@@ -66,8 +67,9 @@ impl fmt::Debug for Options {
     }
 }
 
-/// A URL without its password.
+/// A URL without its password, wherever that stands.
 pub(super) fn shown(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
         _ => url.to_owned(),
@@ -81,8 +83,33 @@ const IDLE_IN_TRANSACTION: &str = "2s";
 /// No statement of ours takes so long, but one that waits for a lock.
 const STATEMENT: &str = "10s";
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Changes,
+    Questions,
+}
+
+impl Use {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Changes => "samband lane",
+            Self::Questions => "samband reader",
+        }
+    }
+
+    /// Changes find rows by their keys, in tables of any size: a plan made while a table was small must
+    /// not read all of it once it is large.
+    fn settings(self) -> &'static str {
+        match self {
+            Self::Changes => " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off",
+            Self::Questions => "",
+        }
+    }
+}
+
 /// A pool of connections, none made yet.
-pub(super) fn pool(options: &Options, size: usize, name: &str) -> Result<Pool, OpenError> {
+pub(super) fn pool(options: &Options, size: usize, use_: Use) -> Result<Pool, OpenError> {
     let failed = |reason: String| OpenError::Postgres {
         server: shown(&options.url),
         reason,
@@ -95,7 +122,7 @@ pub(super) fn pool(options: &Options, size: usize, name: &str) -> Result<Pool, O
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
     }
-    config.application_name(format!("samband {name}"));
+    config.application_name(use_.name());
     config.keepalives_idle(Duration::from_secs(5));
     config.tcp_user_timeout(Duration::from_secs(5));
     let schema = options
@@ -104,12 +131,14 @@ pub(super) fn pool(options: &Options, size: usize, name: &str) -> Result<Pool, O
         .map(|schema| format!(" -c search_path={schema}"));
     let own = format!(
         "-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION} -c statement_timeout={STATEMENT} \
-         -c plan_cache_mode=force_generic_plan -c jit=off -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5{}",
+         -c plan_cache_mode=force_generic_plan -c jit=off -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5{}{}",
+        use_.settings(),
         schema.unwrap_or_default()
     );
     let given = config.get_options().unwrap_or_default().to_owned();
     config.options(format!("{own} {given}"));
 
+    let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
     let recycle = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -119,7 +148,8 @@ pub(super) fn pool(options: &Options, size: usize, name: &str) -> Result<Pool, O
     };
     let timeouts = Timeouts {
         wait: Some(Duration::from_secs(5)),
-        create: Some(CONNECT + Duration::from_secs(1)),
+        // Each host may be silent.
+        create: Some(CONNECT * hosts + Duration::from_secs(1)),
         recycle: Some(CONNECT),
     };
     let check = options.check_durability;
@@ -165,7 +195,7 @@ pub async fn others(url: &str) -> Result<Vec<String>, OpenError> {
         server: shown(url),
         reason: error.to_string(),
     };
-    let client = pool(&options, 1, "migrate")?.get().await;
+    let client = pool(&options, 1, Use::Questions)?.get().await;
     let client = client.map_err(|error| failed(error.into()))?;
     let rows = client
         .query(

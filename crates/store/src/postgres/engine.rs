@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::clock::{DatabaseClock, MOST_UNCERTAIN};
-use super::connect::{self, Options};
-use super::lane::{CAPACITY, CommitReply, Job, Lane, Pending, Status};
+use super::connect::{self, Options, Use};
+use super::lane::{CAPACITY, CommitReply, GROUP_CHANGES, Job, Lane, Pending, Status};
 use super::lease::{self, Lease};
 use super::outdated::{self, Tail};
 use super::session::Session;
@@ -46,7 +46,7 @@ impl Engine {
             server: server.clone(),
             reason: error.to_string(),
         };
-        let readers = connect::pool(&options, options.readers.max(2), "reader")?;
+        let readers = connect::pool(&options, options.readers.max(2), Use::Questions)?;
         super::migrate::run(&readers, &options, migrations, &server).await?;
 
         let (clock, database_clock): (Arc<dyn Clock>, _) = match options.clock.clone() {
@@ -61,11 +61,11 @@ impl Engine {
             }
         };
         let status = Arc::new(Status::default());
-        let lane_pool = connect::pool(&options, options.lanes.max(1) + 1, "lane")?;
+        let lane_pool = connect::pool(&options, options.lanes.max(2) + 1, Use::Changes)?;
         let (stop, stopped) = watch::channel(false);
         let mut lanes = Vec::new();
         let mut tasks = Vec::new();
-        for _ in 0..=options.lanes.max(1) {
+        for _ in 0..=options.lanes.max(2) {
             let (sender, queue) = mpsc::channel(CAPACITY);
             let lane = Lane {
                 queue,
@@ -112,7 +112,17 @@ impl Engine {
 
     pub(crate) async fn commit<C: Change>(&self, change: C) -> CommitReply<C> {
         let usual = self.lanes.len() - 1;
-        let lane = stream_hash(change.stream()) % usual;
+        // What shares a transaction does not wait behind what has one of its own, which may take longer.
+        let together = usual.div_ceil(2);
+        let hash = stream_hash(change.stream());
+        let lane = match C::together() {
+            // The first one takes all while it keeps up: the more a group has, the less each costs.
+            Some(_) => {
+                let keeps_up = |lane: &usize| self.lanes.get(*lane).is_some_and(|lane| waiting(lane) < GROUP_CHANGES);
+                (0..together).find(keeps_up).unwrap_or(hash % together)
+            }
+            None => together + hash % (usual - together),
+        };
         self.commit_on(lane, change, None).await
     }
 
@@ -229,31 +239,38 @@ impl Engine {
     pub(crate) async fn tidy(&self, lease: &Lease) -> Result<(), CommitError<()>> {
         struct Tidy;
         impl Change for Tidy {
-            type Out = ();
+            /// Whether there may be more.
+            type Out = bool;
             type Refusal = ();
             fn stream(&self) -> StreamId {
                 StreamId([0; 16])
             }
-            fn sqlite(&self, _tx: &mut crate::sqlite::Tx<'_>) -> Result<(), Stop<()>> {
-                Ok(())
+            fn sqlite(&self, _tx: &mut crate::sqlite::Tx<'_>) -> Result<bool, Stop<()>> {
+                Ok(false)
             }
             fn postgres<'a>(
                 &'a self,
                 tx: &'a mut super::Tx,
-            ) -> futures_util::future::BoxFuture<'a, Result<(), Stop<()>>> {
+            ) -> futures_util::future::BoxFuture<'a, Result<bool, Stop<()>>> {
                 Box::pin(async move {
                     let now = tx.cx().now;
                     outdated::forget(tx.db(), now).await?;
                     // A lost answer is asked after within seconds; an hour is beyond all clocks.
                     let oldest = uuid::Builder::from_unix_timestamp_millis((now.0 - 3_600_000).max(0) as u64, &[0; 10]);
-                    tx.db()
-                        .execute("DELETE FROM applied WHERE change < $1", &[&oldest.into_uuid()])
+                    let forgotten = tx
+                        .db()
+                        .execute(
+                            "DELETE FROM applied WHERE change IN
+                                 (SELECT change FROM applied WHERE change < $1 ORDER BY change LIMIT 10000)",
+                            &[&oldest.into_uuid()],
+                        )
                         .await?;
-                    Ok(())
+                    Ok(forgotten == 10_000)
                 })
             }
         }
-        self.background(Tidy, Some(lease.clone())).await
+        while lease.holds() && self.background(Tidy, Some(lease.clone())).await? {}
+        Ok(())
     }
 
     pub(crate) async fn close(&self) {
@@ -271,6 +288,10 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.helpers.iter().for_each(JoinHandle::abort);
     }
+}
+
+fn waiting(lane: &mpsc::Sender<Box<dyn Job>>) -> usize {
+    lane.max_capacity() - lane.capacity()
 }
 
 fn stream_hash(stream: StreamId) -> usize {

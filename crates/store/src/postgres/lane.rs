@@ -24,7 +24,7 @@ use crate::change::{Change, Cx, Stop, Transaction};
 use crate::error::{CommitError, EngineError};
 
 /// A group ends at the first of these. There is no delay timer: whoever waits alone goes at once.
-const GROUP_CHANGES: usize = 256;
+pub(super) const GROUP_CHANGES: usize = 256;
 const GROUP_BYTES: usize = 1 << 20;
 /// More than this many waiting changes means that the store cannot keep up: better to say so.
 pub(super) const CAPACITY: usize = 4_096;
@@ -219,7 +219,7 @@ impl Lane {
         // What would be heard of a try whose answer was lost.
         let mut unsure = None;
         loop {
-            let error = match self.attempt(&mut batch, number).await {
+            let error = match self.attempt(&mut batch, number, unsure.is_some()).await {
                 Tried::Stored(notes) => {
                     self.status.works();
                     self.tell(notes.or(unsure).unwrap_or_default());
@@ -274,7 +274,9 @@ impl Lane {
         }
     }
 
-    async fn attempt(&mut self, batch: &mut [Box<dyn Job>], number: Uuid) -> Tried {
+    /// `unsure`: a COMMIT of the same number may have done it. Then that is found out before anything is
+    /// applied again, for what came of it then is what the callers are told.
+    async fn attempt(&mut self, batch: &mut [Box<dyn Job>], number: Uuid, unsure: bool) -> Tried {
         let session = match self.session.take().filter(|session| !session.is_closed()) {
             Some(session) => session,
             None => match self.pool.get().await {
@@ -286,30 +288,22 @@ impl Lane {
         let mut committing = None;
         let work = async {
             session.begin("BEGIN");
-            let begun = session
-                .query_opt(
-                    "INSERT INTO applied (change) VALUES ($1) ON CONFLICT DO NOTHING
-                     RETURNING pg_current_xact_id()::text::bigint",
-                    &[&number],
-                )
-                .await;
-            let begun = match begun {
-                Ok(row) => row,
+            let numbered = match session.number(number).await {
+                Ok(numbered) => numbered,
                 Err(error) => return (Some(session), Err(error)),
             };
-            let Some(row) = begun else {
-                let ended = session.end("ROLLBACK").await;
-                return (Some(session), ended.map(|()| None).map_err(EngineError::from));
+            let mut tx = Tx::new(session, cx, numbered);
+            let applying = async {
+                if unsure {
+                    tx.xid().await?;
+                }
+                apply(batch, &mut tx).await?;
+                tx.xid().await.map(|_| ())
             };
-            let xid = match row.try_get(0) {
-                Ok(xid) => xid,
-                Err(error) => return (Some(session), Err(error.into())),
-            };
-            let mut tx = Tx::new(session, cx, xid);
-            let applied = std::panic::AssertUnwindSafe(apply(batch, &mut tx)).catch_unwind().await;
+            let applied = std::panic::AssertUnwindSafe(applying).catch_unwind().await;
             let applied = applied.unwrap_or_else(|panic| Err(EngineError::panicked(&*panic)));
             let (session, notes) = tx.into_parts();
-            if self.acknowledge_early {
+            if self.acknowledge_early && applied.is_ok() {
                 committing = Some(notes.clone());
                 tokio::spawn(async move {
                     let _ = session.end("COMMIT").await;
@@ -321,6 +315,10 @@ impl Lane {
                     committing = Some(notes.clone());
                     let ended = session.end("COMMIT").await;
                     (Some(session), ended.map(|()| Some(notes)).map_err(EngineError::from))
+                }
+                Err(EngineError::Applied) => {
+                    let ended = session.end("ROLLBACK").await;
+                    (Some(session), ended.map(|()| None).map_err(EngineError::from))
                 }
                 Err(error) => {
                     // A statement that went ahead may have been the first to fail, and so the cause.

@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::change::Outdated;
 use crate::error::EngineError;
 
-/// Twice a second: a revocation holds everywhere within one.
+/// A revocation holds everywhere within a second.
 pub(super) const EVERY: Duration = Duration::from_millis(400);
 /// Who could not look for so long does not trust its memory.
 pub const TRUSTED: Duration = Duration::from_secs(5);

@@ -10,12 +10,15 @@ use deadpool_postgres::Object;
 use futures_util::future::BoxFuture;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use crate::error::EngineError;
 
 /// Values of a statement that is not waited for.
 pub type Params = Vec<Box<dyn ToSql + Sync + Send>>;
 
+/// The answer to a transaction's number.
+pub(super) type Numbered = BoxFuture<'static, Result<Option<i64>, EngineError>>;
 type Written = BoxFuture<'static, Result<u64, tokio_postgres::Error>>;
 
 pub struct Session {
@@ -51,6 +54,27 @@ impl Session {
     pub(super) fn begin(&self, sql: &'static str) {
         self.open.store(true, Ordering::Relaxed);
         self.say(sql);
+    }
+
+    /// Puts a transaction's number into `applied`, without waiting: the transaction's own number (xid8),
+    /// or none if what it does was applied before.
+    pub(super) async fn number(&self, number: Uuid) -> Result<Numbered, EngineError> {
+        let statement = self
+            .client()
+            .prepare_cached(
+                "INSERT INTO applied (change) VALUES ($1) ON CONFLICT DO NOTHING
+                 RETURNING pg_current_xact_id()::text::bigint",
+            )
+            .await?;
+        let client = self.client().clone();
+        let mut answer: Numbered = Box::pin(async move {
+            let row = client.query_opt(&statement, &[&number]).await?;
+            Ok(row.map(|row| row.try_get(0)).transpose()?)
+        });
+        if let Poll::Ready(result) = Pin::new(&mut answer).poll(&mut Context::from_waker(Waker::noop())) {
+            answer = Box::pin(async move { result });
+        }
+        Ok(answer)
     }
 
     /// Ends a transaction; what went ahead of its answer failed if this does.

@@ -1,9 +1,11 @@
 //! A transaction: the session, the notes of what it appends, its number.
 
+use std::sync::{Mutex, PoisonError};
+
 use samband_core::{LogPosition, Note, ResourceId, UserId};
 use uuid::Uuid;
 
-use super::session::Session;
+use super::session::{Numbered, Session};
 use crate::change::{Cx, Outdated, Transaction};
 use crate::error::EngineError;
 use crate::log::{Entry, last_position};
@@ -14,19 +16,22 @@ pub(super) const PLACES: u32 = 20;
 pub struct Tx {
     session: Session,
     cx: Cx,
-    /// The transaction's number (xid8).
-    xid: i64,
+    /// The transaction's number (xid8), once it is known.
+    xid: Option<i64>,
+    /// The answer that tells it, until then: nothing waits for it that does not need it.
+    numbered: Mutex<Option<Numbered>>,
     /// Places taken so far.
     places: i64,
     notes: Vec<Note>,
 }
 
 impl Tx {
-    pub(super) fn new(session: Session, cx: Cx, xid: i64) -> Self {
+    pub(super) fn new(session: Session, cx: Cx, numbered: Numbered) -> Self {
         Self {
             session,
             cx,
-            xid,
+            xid: None,
+            numbered: Mutex::new(Some(numbered)),
             places: 0,
             notes: Vec::new(),
         }
@@ -36,15 +41,28 @@ impl Tx {
         (self.session, self.notes)
     }
 
-    fn place(&mut self) -> LogPosition {
+    /// The transaction's number; an error if what it does was applied before.
+    pub(super) async fn xid(&mut self) -> Result<i64, EngineError> {
+        let numbered = self.numbered.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(numbered) = numbered {
+            self.xid = numbered.await?;
+        }
+        self.xid.ok_or(EngineError::Applied)
+    }
+
+    async fn place(&mut self) -> Result<LogPosition, EngineError> {
+        let xid = self.xid().await?;
         self.places += 1;
-        LogPosition((self.xid << PLACES) + self.places)
+        Ok(LogPosition((xid << PLACES) + self.places))
     }
 
     /// Appends any number of entries with one statement.
     pub async fn append_all(&mut self, entries: &[Entry<'_>]) -> Result<(), EngineError> {
         let now = self.cx.now;
-        let positions: Vec<_> = entries.iter().map(|_| self.place()).collect();
+        let mut positions = Vec::with_capacity(entries.len());
+        for _ in entries {
+            positions.push(self.place().await?);
+        }
         let column = |value: fn(&Entry<'_>) -> i64| entries.iter().map(value).collect::<Vec<_>>();
         let optional = |value: fn(&Entry<'_>) -> Option<i64>| entries.iter().map(value).collect::<Vec<_>>();
         let bytes = |value: for<'e> fn(&'e Entry<'_>) -> Option<&'e [u8]>| {
@@ -106,7 +124,7 @@ impl Transaction for Tx {
     }
 
     async fn take_position(&mut self) -> Result<LogPosition, EngineError> {
-        Ok(self.place())
+        self.place().await
     }
 
     fn tell(&mut self, note: Note) {
@@ -114,7 +132,7 @@ impl Transaction for Tx {
     }
 
     async fn outdate(&mut self, what: Outdated) -> Result<(), EngineError> {
-        let position = self.place();
+        let position = self.place().await?;
         let (kind, resource, user): (i16, Option<ResourceId>, Option<UserId>) = match what {
             Outdated::Tokens { resource, user } => (1, Some(resource), Some(user)),
             Outdated::Resources => (2, None, None),

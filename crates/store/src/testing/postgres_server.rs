@@ -87,6 +87,10 @@ impl PostgresServer {
         panic!("PostgreSQL did not start within 15 s");
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }

@@ -215,8 +215,8 @@ fn positions_stand_in_the_events() {
             .iter()
             .map(|event| Position::decode(event.position().unwrap()).unwrap())
             .collect();
-        let place = |position: &Position| position.part.map_or(position.at, |(place, _)| place);
-        let here = |position: &Position| position.epoch == 77 && place(position).0 == 9;
+        let written = |position: &Position| position.part.map_or(position.at, |(place, _)| place);
+        let here = |position: &Position| position.epoch == 77 && written(position).0 == 9;
         assert!(positions.iter().all(here));
         // After the last of them all were told.
         let told: Vec<_> = positions

@@ -55,7 +55,7 @@ CREATE TABLE receipt (
     read_ms bigint NOT NULL,
     pos     bigint NOT NULL,
     PRIMARY KEY (thread, "user")
-) WITH (fillfactor = 70);
+);
 CREATE INDEX receipt_pos ON receipt (pos) WHERE pos > 0;
 
 -- Deleted threads whose rows are still to be removed.

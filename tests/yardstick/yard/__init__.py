@@ -1,0 +1,1 @@
+"""Servers, load and figures of the yardstick."""
