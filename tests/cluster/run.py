@@ -14,6 +14,7 @@ PostgreSQL, NATS and the nodes run on the loopback address with data in a tempor
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from runner.up import Plan, up
 
 def main() -> int:
     arguments = parse_arguments()
+    # What is open is closed then: data, mounts, processes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     return {"faults": faults, "prove": proof, "unit": unit, "check": again, "list": names, "up": beside}[arguments.do](arguments)
 
 
@@ -40,7 +43,8 @@ def parse_arguments() -> argparse.Namespace:
 
     def command(name: str, *, server: bool) -> argparse.ArgumentParser:
         made = commands.add_parser(name)
-        made.add_argument("--margin", type=float, default=1.0, help=f"seconds on top of the {WHOLE_SECONDS} in which a listener must be whole")
+        more = f"seconds on top of the {WHOLE_SECONDS} in which a listener must be whole"
+        made.add_argument("--margin", type=float, default=1.0, help=more)
         if server:
             default = Path(os.environ.get("SAMBAND_BIN", BINARY))
             made.add_argument("--binary", type=Path, default=default, help="the node; or SAMBAND_BIN")
@@ -55,7 +59,8 @@ def parse_arguments() -> argparse.Namespace:
         made.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep histories and logs of all rows, not only of those that fail")
     commands.choices["faults"].add_argument("rows", nargs="*", metavar="ROW")
     weakened = os.environ.get("SAMBAND_WEAKENED_BIN")
-    commands.choices["prove"].add_argument("--weakened", type=Path, default=weakened, help="a build that acknowledges before COMMIT; or SAMBAND_WEAKENED_BIN")
+    early = "a build that acknowledges before COMMIT; or SAMBAND_WEAKENED_BIN"
+    commands.choices["prove"].add_argument("--weakened", type=Path, default=weakened, help=early)
     command("unit", server=False)
     command("check", server=False).add_argument("files", nargs="+", type=Path, metavar="FILE")
     command("list", server=False)

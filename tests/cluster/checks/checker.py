@@ -182,7 +182,8 @@ def agreement(known: Facts, _: Report):
         for who, listing in members.items():
             if listing != first:
                 here, there = ({message["id"] for message in found} for found in (first, listing))
-                yield "disagree", f"{who} finds {len(there - here)} more and {len(here - there)} fewer in {thread} than {next(iter(members))}"
+                other = f"{len(there - here)} more and {len(here - there)} fewer"
+                yield "disagree", f"{who} finds {other} in {thread} than {next(iter(members))}"
 
 
 def listeners(known: Facts, report: Report):

@@ -36,7 +36,10 @@ async def at_once(run: Run) -> str:
 
 
 LAGGING = Row("prove-lagging", "failover to an asynchronous standby that lagged", Layout(standby="async"), Shape(), lagging)
-WEAKENED = Row("prove-weakened", "PostgreSQL stopped at once under a build that acknowledges before COMMIT", Layout(), Shape(senders=4, pause=0), at_once)
+WEAKENED = Row(
+    "prove-weakened", "PostgreSQL stopped at once under a build that acknowledges before COMMIT",
+    Layout(), Shape(senders=4, pause=0), at_once,
+)
 
 
 def found_loss(outcomes: Outcomes, result: Result) -> None:
