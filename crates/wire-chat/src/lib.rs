@@ -3,6 +3,7 @@
 //! Handlers know the newest types alone. [`Shape`] reads a request of any version into them and
 //! writes an answer in that version's form.
 
+mod about;
 pub mod identifier;
 mod requests;
 mod responses;

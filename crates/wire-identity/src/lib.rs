@@ -1,5 +1,6 @@
 //! The wire of Identity: its endpoint table, its newest types, and what each api-version lacks.
 
+mod about;
 mod shape;
 mod table;
 mod types;
