@@ -2,20 +2,31 @@
 
 from concurrent.futures import ProcessPoolExecutor
 
-from . import contract, generator
+from . import contract, generator, golden
 
 
 def run(only: list[str], part: str | None, update: bool, seed: int, requests: int, jobs: int) -> int:
     versions = contract.versions(only)
     passed = failed = 0
-    if part != "golden":
-        with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs) as pool:
+        if part != "generator":
+            told = [pool.submit(golden.run, *version, update) for version in versions]
+            passed, failed = tell_golden([future.result() for future in told])
+        if part != "golden":
             waiting = [pool.submit(generator.run, *version, seed, requests) for version in versions]
-            reports = [future.result() for future in waiting]
-        ok, bad = tell(reports, seed)
-        passed, failed = passed + ok, failed + bad
+            ok, bad = tell([future.result() for future in waiting], seed)
+            passed, failed = passed + ok, failed + bad
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
+
+
+def tell_golden(outcomes: list[golden.Outcome]) -> tuple[int, int]:
+    for outcome in outcomes:
+        for failure in outcome.failures:
+            print(f"FAIL golden {outcome.service}/{outcome.version} {failure}")
+    passed, failed = sum(outcome.passed for outcome in outcomes), sum(len(outcome.failures) for outcome in outcomes)
+    print(f"golden: {passed} of {passed + failed} answers over {len(outcomes)} versions")
+    return passed, failed
 
 
 def tell(reports: list[generator.Report], seed: int) -> tuple[int, int]:

@@ -37,6 +37,20 @@ class Thread:
     messages: list[str] = field(default_factory=list)
 
 
+def call(server: Server, method: str, target: str, body: object = None, proof: str = "key") -> dict:
+    content = b"" if body is None else json.dumps(body).encode()
+    kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    answer = server.send(Request(method, target, content, {"content-type": kind}, proof))
+    if answer.status >= 300:
+        raise Unready(f"{method} {target}: {answer.short()}")
+    return json.loads(answer.body) if answer.body else {}
+
+
+def new_user(server: Server, *scopes: str) -> User:
+    made = call(server, "POST", f"/identities?{IDENTITY}", {"createTokenWithScopes": scopes or ["chat"]})
+    return User(made["identity"]["id"], made["accessToken"]["token"])
+
+
 class World:
     def __init__(self, server: Server):
         self.server = server
@@ -51,16 +65,10 @@ class World:
         self.kept_image = ""
 
     def call(self, method: str, target: str, body: object = None, proof: str = "key") -> dict:
-        content = b"" if body is None else json.dumps(body).encode()
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        answer = self.server.send(Request(method, target, content, {"content-type": kind}, proof))
-        if answer.status >= 300:
-            raise Unready(f"{method} {target}: {answer.short()}")
-        return json.loads(answer.body) if answer.body else {}
+        return call(self.server, method, target, body, proof)
 
     def user(self, *scopes: str) -> User:
-        made = self.call("POST", f"/identities?{IDENTITY}", {"createTokenWithScopes": scopes or ["chat"]})
-        return User(made["identity"]["id"], made["accessToken"]["token"])
+        return new_user(self.server, *scopes)
 
     def new_thread(self) -> Thread:
         members = [self.owner, self.friend, self.limited]
