@@ -17,8 +17,21 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SERVICES = ("chat", "identity")
 # Of a schema or parameter, what is a fact about the wire.
-KEPT = ("type", "format", "enum", "required", "minimum", "maximum", "minLength", "maxLength", "pattern",
-        "minItems", "maxItems", "default", "readOnly")
+KEPT = (
+    "type",
+    "format",
+    "enum",
+    "required",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "default",
+    "readOnly",
+)
 COMMON_REF = re.compile(r".*/([^/]+)/common\.json#/definitions/(\w+)$")
 
 
@@ -125,11 +138,13 @@ class Document:
             own = self.schema(child)
             properties = base["properties"] | own.get("properties", {})
             properties[by] = {"type": "string", "enum": [child["x-ms-discriminator-value"]]}
-            kinds.append({
-                "type": "object",
-                "properties": dict(sorted(properties.items())),
-                "required": sorted({*base.get("required", []), *own.get("required", [])}),
-            })
+            kinds.append(
+                {
+                    "type": "object",
+                    "properties": dict(sorted(properties.items())),
+                    "required": sorted({*base.get("required", []), *own.get("required", [])}),
+                }
+            )
         return {"discriminator": by, "oneOf": kinds}
 
 
@@ -171,7 +186,7 @@ def write(contract: dict) -> None:
     parts = []
     for key, value in contract.items():
         if isinstance(value, dict):
-            lines = ",\n".join(f'  {json.dumps(name)}: {json.dumps(entry)}' for name, entry in value.items())
+            lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in value.items())
             parts.append(f'"{key}": {{\n{lines}\n}}')
         else:
             parts.append(f'"{key}": {json.dumps(value)}')

@@ -21,11 +21,15 @@ FULL = 20_000
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["install", "run"])
-    parser.add_argument("--only", action="append", default=[], metavar="SERVICE/VERSION", help="these alone; * stands for anything")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="SERVICE/VERSION", help="these alone; * stands for anything"
+    )
     parser.add_argument("--part", choices=["golden", "generator"], help="one half alone")
     parser.add_argument("--update", action="store_true", help="rewrite the golden answers")
     parser.add_argument("--seed", type=int, default=1, help="of the generator (default 1)")
-    parser.add_argument("--requests", type=int, metavar="N", help="of the generator, for each version (default: each mutation once)")
+    parser.add_argument(
+        "--requests", type=int, metavar="N", help="of the generator, for each version (default: each mutation once)"
+    )
     parser.add_argument("--full", action="store_true", help=f"{FULL} requests for each version")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="versions at the same time")
     arguments = parser.parse_args()

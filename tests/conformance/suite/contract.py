@@ -129,7 +129,12 @@ class Contract:
             root = {**close(schema), "definitions": self.closed}
             self.validators[key] = jsonschema.Draft4Validator(root, format_checker=FORMATS)
         # Without the values, so that the same fault in another answer is the same text.
-        return sorted({f"{INDEX.sub('[]', error.json_path)}: {complaint(error)}" for error in self.validators[key].iter_errors(instance)})
+        return sorted(
+            {
+                f"{INDEX.sub('[]', error.json_path)}: {complaint(error)}"
+                for error in self.validators[key].iter_errors(instance)
+            }
+        )
 
 
 INDEX = re.compile(r"\[\d+\]")

@@ -8,14 +8,15 @@ from random import Random
 
 from . import contract as contracts
 from . import exceptions, judge, mutations
-from .contract import Contract, Operation
-from .plan import Plan
+from .contract import Operation
 from .values import Values
 from .wire import Broken, Request, Server
 from .world import Unready, World
 
 # Of three requests, one is valid.
 VALID_EVERY = 3
+# So many requests are about one thread.
+STAGE = 1000
 # What a valid request may be refused with, by its nature.
 DOMAIN_REFUSALS = {
     # No server of anybody's knows the random Teams token.
@@ -94,10 +95,12 @@ class Generator:
         report = self.report
         # Of no number: until every mutation has had its turn.
         while report.requests < requests if requests else report.tried <= report.mutations:
+            if report.requests % STAGE == STAGE - 1:
+                self.world.set_stage()
             for finding in self.judge(next(cases)):
                 if finding.key not in seen:
                     seen.add(finding.key)
-                    self.report.findings.append(finding)
+                    report.findings.append(finding)
         self.report.excused.update({rule.reason: rule.used for rule in self.rules if rule.used})
         return self.report
 
@@ -132,7 +135,9 @@ class Generator:
                     full = self.values.plan(operation, full=True)
                 except Unready:
                     continue  # told of its valid requests
-                listed += [(operation, mutation, "") for mutation in mutations.of(self.contract, operation, full, self.world)]
+                listed += [
+                    (operation, mutation, "") for mutation in mutations.of(self.contract, operation, full, self.world)
+                ]
             listed += [(operation, None, version) for operation, version in gone]
             self.report.mutations = len(listed)
             self.random.shuffle(listed)
@@ -143,7 +148,9 @@ class Generator:
     def mutated(self, operation: Operation, mutation: mutations.Mutation) -> Case:
         plan = self.values.plan(operation, full=True)
         mutation.apply(plan)
-        return Case(operation, mutation.name, plan.request(), mutation.statuses, mutation.odd, True, mutation.known_version)
+        return Case(
+            operation, mutation.name, plan.request(), mutation.statuses, mutation.odd, True, mutation.known_version
+        )
 
     def stageable(self, operation: Operation, version: str) -> bool:
         """Whether a valid request of another version's operation can be made. Its own version tells if not."""
@@ -161,13 +168,22 @@ class Generator:
         # Its error is told in the envelope of this version.
         here = self.contract.operations[0]
         stand_in = Operation(operation.name, operation.role, operation.method, operation.path, [], {}, here.error)
-        return Case(stand_in, f"{operation.method} {operation.path} is of other versions", plan.request(), (404, 405), False, True)
+        return Case(
+            stand_in,
+            f"{operation.method} {operation.path} is of other versions",
+            plan.request(),
+            (404, 405),
+            False,
+            True,
+        )
 
     def judge(self, case: "Case | Unstaged") -> list[Finding]:
         report, role = self.report, case.operation.role
         report.requests += 1
         if isinstance(case, Unstaged):
-            return [Finding(report.service, report.version, role, "valid", "what it is about cannot be made", case.why, "")]
+            return [
+                Finding(report.service, report.version, role, "valid", "what it is about cannot be made", case.why, "")
+            ]
         report.roles[role] += 1
         report.valid += not case.refusable
         report.odd += case.success and case.refusable
@@ -203,7 +219,9 @@ class Generator:
 
     def finding(self, case: Case, wrong: str, answer: str) -> Finding:
         contract = self.contract
-        return Finding(contract.service, contract.version, case.operation.role, case.name, wrong, answer, case.request.curl())
+        return Finding(
+            contract.service, contract.version, case.operation.role, case.name, wrong, answer, case.request.curl()
+        )
 
 
 def run(service: str, version: str, seed: int, requests: int) -> Report:

@@ -67,7 +67,9 @@ class Story:
     def keep(self, operation: Operation, variant: str, plan: Plan, expect: int, known_version: bool = True) -> Answer:
         return self.send(operation, variant, plan.request(), expect, known_version)
 
-    def send(self, operation: Operation, variant: str, request: Request, expect: int, known_version: bool = True) -> Answer:
+    def send(
+        self, operation: Operation, variant: str, request: Request, expect: int, known_version: bool = True
+    ) -> Answer:
         answer = self.server.send(request)
         name = operation.role + (f", {variant}" if variant else "")
         assert name not in self.asked, f"two steps are called {name}"
@@ -145,10 +147,12 @@ def write(story: Story, steps: dict[str, dict]) -> None:
 
 def compare(story: Story, steps: dict[str, dict], outcome: Outcome) -> None:
     path = story.path_of()
+    if not path.is_file():
+        outcome.failures.append("has no golden answers yet; `run --part golden --update` writes them")
     golden = json.loads(path.read_text()) if path.is_file() else {}
     for name, step in steps.items():
         found = list(story.faults[name])
-        if name not in golden and not found:
+        if name not in golden and not found and path.is_file():
             found.append("there is no golden answer")
         elif golden.get(name, step) != step:
             found += differences(golden[name], step)

@@ -11,7 +11,16 @@ from .world import World
 
 # What no parameter of a path can be.
 BAD_IDS = {
-    "chatThreadId": ("nonsense", "19:@thread.v2", "19:zz@thread.v2", "%00", "x" * 3000, "é", "..", "19:" + "0" * 31 + "@thread.v2"),
+    "chatThreadId": (
+        "nonsense",
+        "19:@thread.v2",
+        "19:zz@thread.v2",
+        "%00",
+        "x" * 3000,
+        "é",
+        "..",
+        "19:" + "0" * 31 + "@thread.v2",
+    ),
     "chatMessageId": ("nonsense", "-1", "1.5", "1e5", "0x10", "9" * 40, "x" * 3000, "é", "\x00"),
     "chatMemberId": ("nonsense", "8:acs:x", "x" * 3000, "\x00"),
     "chatParticipantId": ("nonsense", "8:acs:x", "x" * 3000, "\x00"),
@@ -19,9 +28,29 @@ BAD_IDS = {
     "imageViewType": ("huge", "Original", ""),
     "id": ("nonsense", "8:acs:x", "8:acs:", "x" * 3000, "\x00", "4:+14255550123"),
 }
-BAD_TIMES = ("yesterday", "2020-13-01T00:00:00Z", "2020-02-30T00:00:00Z", "2020-10-30", "2020-10-30T25:00:00Z", "1604055050", "2020-10-30T10:50:50")
+BAD_TIMES = (
+    "yesterday",
+    "2020-13-01T00:00:00Z",
+    "2020-02-30T00:00:00Z",
+    "2020-10-30",
+    "2020-10-30T25:00:00Z",
+    "1604055050",
+    "2020-10-30T10:50:50",
+)
 BAD_INT32 = ("abc", "1.5", "1e3", "2147483648", "-2147483649", "9" * 30, "0x10", "true")
-BAD_VERSIONS = ("", "nonsense", "2021", "2021-13-07", "2021-03-32", "2021-03-07-", "2021-03-07-beta", "2021-03-07x", "21-03-07", "v1", "2021/03/07")
+BAD_VERSIONS = (
+    "",
+    "nonsense",
+    "2021",
+    "2021-13-07",
+    "2021-03-32",
+    "2021-03-07-",
+    "2021-03-07-beta",
+    "2021-03-07x",
+    "21-03-07",
+    "v1",
+    "2021/03/07",
+)
 BAD_JSON = {
     "truncated": b'{"topic": "x", "scopes": ["chat"',
     "not JSON": b"topic=x&content=y",
@@ -45,8 +74,21 @@ ODD_JSON = {
     "a huge name": b'{"topic": "' + b"x" * 100_000 + b'", "senderDisplayName": "' + b"x" * 100_000 + b'"}',
 }
 ODD_INT32 = ("0", "-1", "-2147483648", "", "+5", "007", " 5")
-ODD_TIMES = ("", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z", "2016-12-31T23:59:60Z", "2020-10-30t10:50:50z", "2020-10-30 10:50:50Z")
-WRONG_TYPES = ("text/plain", "application/xml", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "nonsense")
+ODD_TIMES = (
+    "",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.9999999Z",
+    "2016-12-31T23:59:60Z",
+    "2020-10-30t10:50:50z",
+    "2020-10-30 10:50:50Z",
+)
+WRONG_TYPES = (
+    "text/plain",
+    "application/xml",
+    "multipart/form-data; boundary=x",
+    "application/x-www-form-urlencoded",
+    "nonsense",
+)
 # For each type of a schema, values of every other.
 OTHERS = {
     "string": (7, True, ["x"], {"x": "y"}),
@@ -94,7 +136,9 @@ def parameters(operation: Operation) -> Iterator[Mutation]:
             case "query" if name == "api-version":
                 yield Mutation("query.api-version: missing", query(name, None), (400,), known_version=False)
                 for value in BAD_VERSIONS:
-                    yield Mutation(f"query.api-version: {shown(value)}", query(name, value), (400,), known_version=False)
+                    yield Mutation(
+                        f"query.api-version: {shown(value)}", query(name, value), (400,), known_version=False
+                    )
             case "query":
                 time = parameter.get("format") == "date-time"
                 for value in BAD_TIMES if time else BAD_INT32:
@@ -107,9 +151,17 @@ def parameters(operation: Operation) -> Iterator[Mutation]:
         yield Mutation("header.Repeatability-First-Sent: missing", without_header("Repeatability-First-Sent"), (400,))
         yield Mutation("header.Repeatability-Request-ID: missing", without_header("Repeatability-Request-ID"), (400,))
         for value in ("nonsense", "1234", "00000000-0000-0000-0000-00000000000g"):
-            yield Mutation(f"header.Repeatability-Request-ID: {value}", setter("headers", "Repeatability-Request-ID", value), (400,))
+            yield Mutation(
+                f"header.Repeatability-Request-ID: {value}",
+                setter("headers", "Repeatability-Request-ID", value),
+                (400,),
+            )
         for value in ("nonsense", "2023-08-01T00:00:00Z", "Tue, 40 Aug 2023 00:00:00 GMT"):
-            yield Mutation(f"header.Repeatability-First-Sent: {value}", setter("headers", "Repeatability-First-Sent", value), (400,))
+            yield Mutation(
+                f"header.Repeatability-First-Sent: {value}",
+                setter("headers", "Repeatability-First-Sent", value),
+                (400,),
+            )
 
 
 def bodies(contract: Contract, operation: Operation, full: Plan) -> Iterator[Mutation]:
@@ -158,7 +210,9 @@ def inside(contract: Contract, schema: dict, value: object, path: tuple, body: o
         for key, part in value.items():
             field = f"{where}.{key}"
             required = key in schema.get("required", [])
-            yield Mutation(f"{field}: {'null' if required else 'null though optional'}", inner((*path, key), None), (400,))
+            yield Mutation(
+                f"{field}: {'null' if required else 'null though optional'}", inner((*path, key), None), (400,)
+            )
             if required:
                 yield Mutation(f"{field}: missing", inner((*path, key), NOTHING), (400,))
             yield from inside(contract, schema["properties"][key], part, (*path, key), body)
@@ -196,7 +250,9 @@ def narrower(schema: dict, path: tuple, where: str) -> Iterator[Mutation]:
         for value in (schema["minimum"] - 1, -1, 0):
             yield Mutation(f"{where}: {value}, below the minimum", inner(path, value), (400,))
     if "maximum" in schema:
-        yield Mutation(f"{where}: {schema['maximum'] + 1}, above the maximum", inner(path, schema["maximum"] + 1), (400,))
+        yield Mutation(
+            f"{where}: {schema['maximum'] + 1}, above the maximum", inner(path, schema["maximum"] + 1), (400,)
+        )
     if "minLength" in schema:
         yield Mutation(f"{where}: too short", inner(path, "x" * (schema["minLength"] - 1)), (400,))
     if "maxLength" in schema:
@@ -216,12 +272,19 @@ def callers(contract: Contract, operation: Operation, world: World) -> Iterator[
     if "{chatThreadId}" in operation.path:
         yield Mutation("caller: not a participant", proof(world.stranger.token), (403, 404))
     # Specs: what each scope allows.
-    if operation.role in ("CreateChatThread", "UpdateChatThreadProperties", "DeleteChatThread", "AddChatParticipants", "RemoveChatParticipant"):
+    if operation.role in (
+        "CreateChatThread",
+        "UpdateChatThreadProperties",
+        "DeleteChatThread",
+        "AddChatParticipants",
+        "RemoveChatParticipant",
+    ):
         yield Mutation("caller: chat.join.limited", proof(world.limited.token), (403,))
 
 
 def absent(contract: Contract, others: list[Contract]) -> list[tuple[Operation, str]]:
     """Operations of other versions that this one does not have, with a version that has them."""
+
     def shape(operation: Operation) -> tuple[str, str]:
         return operation.method, "/".join("{}" if part.startswith("{") else part for part in operation.path.split("/"))
 

@@ -37,17 +37,24 @@ def tell(reports: list[generator.Report], seed: int) -> tuple[int, int]:
         bad = {finding.role for finding in report.findings}
         passed += len(set(report.roles) - bad)
         failed += len(bad)
-        statuses = ", ".join(f"{count} x {status}" for status, count in sorted(report.statuses.items()))
-        print(
-            f"{report.service}/{report.version}: {report.requests} requests ({report.valid} valid, {report.invalid} invalid, {report.odd} odd; "
-            f"{min(report.tried, report.mutations)} of {report.mutations} mutations), {len(report.findings)} findings; {statuses}"
-        )
+        print(described(report))
         for finding in report.findings:
             groups.setdefault(finding.key, []).append(finding)
     for findings in sorted(groups.values(), key=lambda findings: findings[0].key):
         first = findings[0]
         where = ", ".join(finding.version for finding in findings)
-        print(f"FAIL {first.service} {first.role}: {first.case}: {first.wrong}\n  in {where}\n  {first.curl}\n  -> {first.answer}")
+        print(f"FAIL {first.service} {first.role}: {first.case}: {first.wrong}")
+        print(f"  in {where}\n  {first.curl}\n  -> {first.answer}")
     total = sum(report.requests for report in reports)
     print(f"generator: seed {seed}, {total} requests over {len(reports)} versions, {len(groups)} findings")
     return passed, failed
+
+
+def described(report: generator.Report) -> str:
+    kinds = f"{report.valid} valid, {report.invalid} invalid, {report.odd} odd"
+    mutations = f"{min(report.tried, report.mutations)} of {report.mutations} mutations"
+    statuses = ", ".join(f"{count} x {status}" for status, count in sorted(report.statuses.items()))
+    return (
+        f"{report.service}/{report.version}: {report.requests} requests ({kinds}; {mutations}), "
+        f"{len(report.findings)} findings; {statuses}"
+    )

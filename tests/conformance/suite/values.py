@@ -18,8 +18,19 @@ TIMES = (
     "2099-12-31T23:59:59Z",
 )
 TEXTS = (
-    "", " ", "a", "Lunch", "Ärger & <b>so</b>", "日本語のテキスト", "👩‍👩‍👧‍👦 family", "שלום", "a\u0000b", "\u2028\ufeff",
-    "'; drop table entry; --", "${x} {{y}} %00 %s \\", "line\r\nline\ttab",
+    "",
+    " ",
+    "a",
+    "Lunch",
+    "Ärger & <b>so</b>",
+    "日本語のテキスト",
+    "👩‍👩‍👧‍👦 family",
+    "שלום",
+    "a\u0000b",
+    "\u2028\ufeff",
+    "'; drop table entry; --",
+    "${x} {{y}} %00 %s \\",
+    "line\r\nline\ttab",
 )
 # The documents name no lengths; these are sizes that clients have been seen to send.
 LENGTHS = (1, 63, 64, 255, 256, 257, 1000)
@@ -77,7 +88,11 @@ class Values:
         if name == "chatThreadId":
             return thread.id
         if name == "chatMessageId":
-            return world.new_message(thread) if operation.role == "DeleteChatMessage" else self.random.choice(thread.messages)
+            return (
+                world.new_message(thread)
+                if operation.role == "DeleteChatMessage"
+                else self.random.choice(thread.messages)
+            )
         if name in ("chatMemberId", "chatParticipantId"):
             return world.new_member(thread).id
         if name == "imageId":
@@ -100,9 +115,11 @@ class Values:
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def text(self, lengths: tuple[int, ...] = LENGTHS) -> str:
+        """One of the texts that go wrong easily, or one that fills a length (of UTF-8 bytes)."""
         if self.random.random() < 0.7:
             return self.random.choice(TEXTS)
-        return self.random.choice("xé𝄞") * (self.random.choice(lengths) // 4 or 1)
+        filling = self.random.choice("xé𝄞")
+        return filling * max(1, self.random.choice(lengths) // len(filling.encode()))
 
     def value(self, schema: dict, full: bool, name: str = "") -> object:
         """A value of a schema. `name`: the definition or property that it is of."""
@@ -139,7 +156,8 @@ class Values:
             case "object":
                 required = schema.get("required", [])
                 chosen = {
-                    key: value for key, value in schema["properties"].items()
+                    key: value
+                    for key, value in schema["properties"].items()
                     if full or key in required or random.random() < 0.5
                 }
                 return {key: self.value(value, full, key) for key, value in chosen.items()}
@@ -147,6 +165,8 @@ class Values:
                 # The first version names them in its guide alone.
                 scopes = self.contract.resolve(schema["items"]).get("enum", ["chat", "voip", "pstn"])
                 return random.sample(scopes, random.randint(1, len(scopes)))
+            case "array" if name == "roleIds":
+                return [self.text((1, 36, 64)) or "member" for _ in range(1 if full else random.randrange(4))]
             case "array":
                 return [self.value(schema["items"], full) for _ in range(1 if full else random.randrange(4))]
             case "integer":

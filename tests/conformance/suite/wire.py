@@ -32,7 +32,12 @@ class Request:
         for name, value in self.headers.items():
             parts += ["-H", f"{name}: {value}"]
         if self.proof:
-            parts += ["-H", "authorization: <signed with the access key>" if self.proof == "key" else "authorization: Bearer <token>"]
+            parts += [
+                "-H",
+                "authorization: <signed with the access key>"
+                if self.proof == "key"
+                else "authorization: Bearer <token>",
+            ]
         if self.body:
             text = self.body[:600].decode("utf-8", "backslashreplace")
             more = f"... ({len(self.body)} bytes)" if len(self.body) > 600 else ""

@@ -60,6 +60,10 @@ class World:
         self.nobody = self.user()
         self.limited = self.user("chat.join.limited")
         self.caller_only = self.user("voip")
+        self.set_stage()
+
+    def set_stage(self) -> None:
+        """A thread that most requests are about. Members and messages gather in it, so a long run sets it anew."""
         self.thread = self.new_thread()
         self.thread.messages = [self.new_message(self.thread, text) for text in ("one", "two")]
         self.kept_image = ""
@@ -73,7 +77,9 @@ class World:
     def new_thread(self) -> Thread:
         members = [self.owner, self.friend, self.limited]
         participants = [{"communicationIdentifier": user.identifier()} for user in members]
-        made = self.call("POST", f"/chat/threads?{CHAT}", {"topic": "stage", "participants": participants}, self.owner.token)
+        made = self.call(
+            "POST", f"/chat/threads?{CHAT}", {"topic": "stage", "participants": participants}, self.owner.token
+        )
         return Thread(made["chatThread"]["id"], members)
 
     def new_message(self, thread: Thread, text: str = "for one use") -> str:

@@ -72,10 +72,14 @@ def tell(story: Story) -> None:
 
 
 def creation(chat: Chat) -> None:
-    create = lambda variant, body, **more: chat.story.step("CreateChatThread", variant, body=body, proof=chat.alice.token, **more)
+    create = lambda variant, body, **more: chat.story.step(
+        "CreateChatThread", variant, body=body, proof=chat.alice.token, **more
+    )
     everybody = chat.participants(
         chat.participant(chat.alice, displayName="Alice"),
-        chat.participant(chat.bob, displayName="Bob", shareHistoryTime=SHARED_SINCE, metadata={"seat": "2"}, roleIds=["member"]),
+        chat.participant(
+            chat.bob, displayName="Bob", shareHistoryTime=SHARED_SINCE, metadata={"seat": "2"}, roleIds=["member"]
+        ),
         chat.participant(chat.carol),
         chat.participant(chat.ghost, displayName="Ghost"),
         chat.participant(FOREIGN),
@@ -86,11 +90,16 @@ def creation(chat: Chat) -> None:
         metadata={"floor": "3", "room": ""},
         retentionPolicy={"kind": "threadCreationDate", "deleteThreadAfterDays": 60},
     )
-    repeat = next((entry["name"] for entry in chat.contract.by_role["CreateChatThread"].parameters if entry["in"] == "header"), None)
+    repeat = next(
+        (entry["name"] for entry in chat.contract.by_role["CreateChatThread"].parameters if entry["in"] == "header"),
+        None,
+    )
     headers = {repeat: KEY} if repeat else {}
     made = create("", body, headers=headers).json()
-    chat.thread = made["chatThread"]["id"] if "chatThread" in made else next(
-        line["id"] for line in made["multipleStatus"] if line["type"] == "Thread"
+    chat.thread = (
+        made["chatThread"]["id"]
+        if "chatThread" in made
+        else next(line["id"] for line in made["multipleStatus"] if line["type"] == "Thread")
     )
     if repeat:
         create("repeated", body, headers=headers)
@@ -107,7 +116,9 @@ def creation(chat: Chat) -> None:
 def thread(chat: Chat) -> None:
     chat.step("GetChatThreadProperties")
     chat.step("GetChatThreadProperties", "of others", user=chat.eve, expect=403)
-    body = chat.with_known("UpdateChatThreadRequest", {"topic": "Long lunch"}, metadata={"floor": "4"}, retentionPolicy={"kind": "none"})
+    body = chat.with_known(
+        "UpdateChatThreadRequest", {"topic": "Long lunch"}, metadata={"floor": "4"}, retentionPolicy={"kind": "none"}
+    )
     chat.step("UpdateChatThreadProperties", body=body)
     chat.step("UpdateChatThreadProperties", "of others", user=chat.eve, body={"topic": "Mine"}, expect=403)
     chat.step("GetChatThreadProperties", "updated")
@@ -121,10 +132,21 @@ def sending(chat: Chat) -> dict[str, str]:
 
     known = lambda body, **optional: chat.with_known("SendChatMessageRequest", body, **optional)
     sent = {
-        "text": send("", known({"content": "Hungry?", "senderDisplayName": "Alice"}, type="text", metadata={"mood": "good"}, priority="High")),
+        "text": send(
+            "",
+            known(
+                {"content": "Hungry?", "senderDisplayName": "Alice"},
+                type="text",
+                metadata={"mood": "good"},
+                priority="High",
+            ),
+        ),
         "plain": send("plain", {"content": "Yes"}, user=chat.bob),
         "edited": send("to be edited", known({"content": "Fish"}, type="text")),
-        "deleted": send("to be deleted", known({"content": "Meat", "senderDisplayName": "Alice"}, type="text", metadata={"mood": "bad"})),
+        "deleted": send(
+            "to be deleted",
+            known({"content": "Meat", "senderDisplayName": "Alice"}, type="text", metadata={"mood": "bad"}),
+        ),
     }
     if chat.knows("SendChatMessageRequest", "type"):
         sent["html"] = send("html", {"content": "<b>Soup</b><script>x</script>", "type": "html"})
@@ -138,8 +160,18 @@ def sending(chat: Chat) -> dict[str, str]:
 def participants(chat: Chat) -> None:
     dave = chat.participant(chat.dave, displayName="Dave", shareHistoryTime=SHARED_SINCE, metadata={"seat": "4"})
     chat.step("AddChatParticipants", body=chat.participants(dave))
-    chat.step("AddChatParticipants", "invalid", body=chat.participants(chat.participant(chat.ghost), chat.participant(FOREIGN)))
-    chat.step("AddChatParticipants", "of others", user=chat.eve, body=chat.participants(chat.participant(chat.eve)), expect=403)
+    chat.step(
+        "AddChatParticipants",
+        "invalid",
+        body=chat.participants(chat.participant(chat.ghost), chat.participant(FOREIGN)),
+    )
+    chat.step(
+        "AddChatParticipants",
+        "of others",
+        user=chat.eve,
+        body=chat.participants(chat.participant(chat.eve)),
+        expect=403,
+    )
     chat.step("AddChatParticipants", "without any", body={}, expect=400)
     chat.step("ListChatParticipants")
     if chat.story.takes("ListChatParticipants", "maxPageSize"):
@@ -168,7 +200,11 @@ def images(chat: Chat) -> None:
     chat.step("GetChatImage", "of no size", path=(image, "huge"), expect=400)
     chat.step("GetChatImage", "of others", user=chat.eve, path=(image, "original"), expect=403)
     chat.step("UploadChatImage", "of no image", body=b"nonsense", expect=400)
-    attached = {"content": f'<img id="{image}">', "type": "html", "attachments": [{"id": image, "attachmentType": "image", "name": "dot.png"}]}
+    attached = {
+        "content": f'<img id="{image}">',
+        "type": "html",
+        "attachments": [{"id": image, "attachmentType": "image", "name": "dot.png"}],
+    }
     message = chat.step("SendChatMessage", "with an image", body=attached).json()["id"]
     chat.story.mask.name(message, "image message")
     chat.step("GetChatMessage", "with an image", path=(message,))

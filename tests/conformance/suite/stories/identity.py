@@ -46,7 +46,13 @@ def tokens(story: Story, user: str) -> None:
         story.step("IssueAccessToken", f"for {scope}", path=(user,), body={"scopes": [scope]}, expect=expect)
     if story.contract.knows("CommunicationIdentityAccessTokenRequest", "expiresInMinutes"):
         story.step("IssueAccessToken", "for a day", path=(user,), body={"scopes": ["voip"], "expiresInMinutes": 1440})
-        story.step("IssueAccessToken", "for too long", path=(user,), body={"scopes": ["voip"], "expiresInMinutes": 1441}, expect=400)
+        story.step(
+            "IssueAccessToken",
+            "for too long",
+            path=(user,),
+            body={"scopes": ["voip"], "expiresInMinutes": 1441},
+            expect=400,
+        )
     story.step("IssueAccessToken", "without scopes", path=(user,), body={}, expect=400)
     story.step("IssueAccessToken", "for nobody", path=(NOBODY,), body={"scopes": ["chat"]}, expect=404)
     if story.has("RevokeAccessTokens"):
@@ -67,7 +73,9 @@ def repeated(story: Story, user: str) -> None:
     revoke = pair | {REPEAT: "22222222-2222-4222-8222-222222222222"}
     story.step("RevokeAccessTokens", "repeatable", path=(user,), headers=revoke)
     story.step("RevokeAccessTokens", "repeated", path=(user,), headers=revoke)
-    story.step("RevokeAccessTokens", "half repeatable", path=(user,), headers={FIRST_SENT: pair[FIRST_SENT]}, expect=400)
+    story.step(
+        "RevokeAccessTokens", "half repeatable", path=(user,), headers={FIRST_SENT: pair[FIRST_SENT]}, expect=400
+    )
 
 
 def exchange(story: Story) -> None:
