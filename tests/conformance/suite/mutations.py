@@ -28,6 +28,8 @@ BAD_IDS = {
     "imageViewType": ("huge", "Original", ""),
     "id": ("nonsense", "8:acs:x", "8:acs:", "x" * 3000, "\x00", "4:+14255550123"),
 }
+# Written into the path as they stand: broken percent-encoding, and what would lead to another path.
+RAW_IDS = ("%zz", "%", "%f", "%ff%fe", "a%2Fb", "a/b", "..%2F..", "%00", "a;b=c", "a+b")
 BAD_TIMES = (
     "yesterday",
     "2020-13-01T00:00:00Z",
@@ -120,6 +122,7 @@ class Mutation:
 def of(contract: Contract, operation: Operation, full: Plan, world: World) -> list[Mutation]:
     """Every mutation of an operation. `full`: a valid request with all optional parts."""
     return [
+        Mutation("method: PUT", lambda plan: setattr(plan, "method", "PUT"), (404, 405)),
         *parameters(operation),
         *bodies(contract, operation, full),
         *callers(contract, operation, world),
@@ -133,6 +136,8 @@ def parameters(operation: Operation) -> Iterator[Mutation]:
             case "path":
                 for value in BAD_IDS[name]:
                     yield Mutation(f"path.{name}: {shown(value)}", setter("path", name, value))
+                for value in RAW_IDS:
+                    yield Mutation(f"path.{name}: {value} as it stands", raw(name, value))
             case "query" if name == "api-version":
                 yield Mutation("query.api-version: missing", query(name, None), (400,), known_version=False)
                 for value in BAD_VERSIONS:
@@ -324,6 +329,15 @@ def query(name: str, value: str | None) -> Callable[[Plan], None]:
 
 def proof(value: str) -> Callable[[Plan], None]:
     return lambda plan: setattr(plan, "proof", value)
+
+
+def raw(name: str, value: str) -> Callable[[Plan], None]:
+    def change(plan: Plan) -> None:
+        # The others as some clients write them: not encoded at all.
+        plan.raw = True
+        plan.path[name] = value
+
+    return change
 
 
 def whole(value: object) -> Callable[[Plan], None]:

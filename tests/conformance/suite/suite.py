@@ -1,8 +1,9 @@
 """Both halves over the chosen versions, and what is printed."""
 
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from . import contract, generator, golden
+from . import contract, exceptions, generator, golden
 
 
 def run(only: list[str], part: str | None, update: bool, seed: int, requests: int, jobs: int) -> int:
@@ -14,7 +15,10 @@ def run(only: list[str], part: str | None, update: bool, seed: int, requests: in
             passed, failed = tell_golden([future.result() for future in told])
         if part != "golden":
             waiting = [pool.submit(generator.run, *version, seed, requests) for version in versions]
-            ok, bad = tell([future.result() for future in waiting], seed)
+            reports = [future.result() for future in waiting]
+            ok, bad = tell(reports, seed)
+            if not only and not requests:
+                bad += tell_exceptions(reports)
             passed, failed = passed + ok, failed + bad
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
@@ -48,6 +52,16 @@ def tell(reports: list[generator.Report], seed: int) -> tuple[int, int]:
     total = sum(report.requests for report in reports)
     print(f"generator: seed {seed}, {total} requests over {len(reports)} versions, {len(groups)} findings")
     return passed, failed
+
+
+def tell_exceptions(reports: list[generator.Report]) -> int:
+    """Prints what was excused; answers how many exceptions nothing needs any more, after a run of everything."""
+    used = sum((report.excused for report in reports), Counter())
+    unused = [rule for rule in exceptions.load() if rule.reason not in used]
+    for rule in unused:
+        print(f"FAIL exceptions.toml: nothing needs {rule.mutation} ({rule.reason})")
+    print(f"excused: {used.total()} answers by {len(used)} exceptions")
+    return len(unused)
 
 
 def described(report: generator.Report) -> str:
