@@ -9,10 +9,13 @@ mod responses;
 mod shape;
 mod table;
 mod v2020_09_21_preview2;
+mod v2020_11_01_preview3;
+mod v2021_01_27_preview4;
 mod v2021_03_01_preview5;
 mod v2021_03_07;
 mod v2021_04_05_preview6;
 mod v2021_09_07;
+mod v2021_10_01_preview7;
 mod v2023_04_01_preview;
 mod v2023_07_01_preview;
 mod v2023_11_07;
@@ -25,7 +28,7 @@ mod v2025_03_15;
 
 pub use requests::{
     AddParticipants, CreateThread, MessageType, Metadata, MetadataPatch, ParticipantWish, ReadReceiptWish,
-    RetentionPolicy, SendMessage, Typing, UpdateMessage, UpdateThread,
+    RetentionPolicy, SendMessage, Typing, UpdateMessage, UpdateParticipant, UpdateThread,
 };
 pub use responses::{
     AddedParticipants, CreatedThread, Message, MessageContent, Paged, Participant, ReadReceipt, SentMessage, Thread,
@@ -37,12 +40,15 @@ pub use table::SERVICE;
 use samband_wire_core::ApiVersion;
 
 /// Oldest first, one file each. A new api-version is a file and a line here.
-const SHAPES: [&Shape; 14] = [
+const SHAPES: [&Shape; 17] = [
     &v2020_09_21_preview2::SHAPE,
+    &v2020_11_01_preview3::SHAPE,
+    &v2021_01_27_preview4::SHAPE,
     &v2021_03_01_preview5::SHAPE,
     &v2021_03_07::SHAPE,
     &v2021_04_05_preview6::SHAPE,
     &v2021_09_07::SHAPE,
+    &v2021_10_01_preview7::SHAPE,
     &v2023_04_01_preview::SHAPE,
     &v2023_07_01_preview::SHAPE,
     &v2023_11_07::SHAPE,

@@ -3,7 +3,9 @@
 
 pub mod endpoint;
 pub mod error;
+mod objects;
 pub mod paging;
+pub mod repeatability;
 pub mod request;
 pub mod signature;
 pub mod version;

@@ -10,6 +10,7 @@ mod v2021_03_31_preview1;
 mod v2021_10_31_preview;
 mod v2022_06_01;
 mod v2022_10_01;
+mod v2023_08_01;
 mod v2023_10_01;
 
 pub use shape::Shape;
@@ -22,7 +23,7 @@ pub use types::{
 use samband_wire_core::ApiVersion;
 
 /// Oldest first, one file each. A new api-version is a file and a line here.
-const SHAPES: [&Shape; 8] = [
+const SHAPES: [&Shape; 9] = [
     &v2020_07_20_preview2::SHAPE,
     &v2021_02_22_preview1::SHAPE,
     &v2021_03_07::SHAPE,
@@ -30,6 +31,7 @@ const SHAPES: [&Shape; 8] = [
     &v2021_10_31_preview::SHAPE,
     &v2022_06_01::SHAPE,
     &v2022_10_01::SHAPE,
+    &v2023_08_01::SHAPE,
     &v2023_10_01::SHAPE,
 ];
 

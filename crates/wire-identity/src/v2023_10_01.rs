@@ -10,5 +10,6 @@ pub const SHAPE: Shape = Shape {
     scopes: &Scope::ALL,
     ignored_scopes: &[],
     expires_in_minutes: true,
+    repeatable: false,
     flat: false,
 };

@@ -497,6 +497,7 @@ pub fn creation(at: InThread, op: OpId, members: &[UserId]) -> Repeatable<Create
         display_name: None,
         share_history: ShareHistory::All,
         metadata: Default::default(),
+        roles: Vec::new(),
     };
     let name = format!("{}.{}", op.sender, op.number);
     Repeatable {
