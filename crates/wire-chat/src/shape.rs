@@ -48,7 +48,7 @@ pub enum Dialect {
 /// What a request of the `Participants` dialect says about a participant.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ParticipantBody {
+pub(crate) struct ParticipantBody {
     communication_identifier: IdentifierModel,
     display_name: Option<String>,
     share_history_time: Option<String>,
@@ -58,7 +58,7 @@ struct ParticipantBody {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CreateThreadBody {
+pub(crate) struct CreateThreadBody {
     topic: String,
     #[serde(default)]
     participants: Option<Vec<ParticipantBody>>,
@@ -68,14 +68,14 @@ struct CreateThreadBody {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct UpdateThreadBody {
+pub(crate) struct UpdateThreadBody {
     topic: Option<String>,
     metadata: Option<MetadataPatch>,
     retention_policy: Option<RetentionPolicy>,
 }
 
 #[derive(Deserialize)]
-struct AddParticipantsBody {
+pub(crate) struct AddParticipantsBody {
     participants: Vec<ParticipantBody>,
 }
 

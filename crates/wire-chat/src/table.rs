@@ -4,6 +4,7 @@ use samband_core::Scopes;
 use samband_wire_core::{ApiVersion, Auth, Endpoint, Envelope, Method, Rate, RateScope, Served, Service};
 
 use crate::SHAPES;
+use crate::about::ABOUT;
 
 static VERSIONS: [ApiVersion; SHAPES.len()] = {
     let mut versions = [ApiVersion::NONE; SHAPES.len()];
@@ -137,6 +138,7 @@ pub static SERVICE: Service = Service {
         Endpoint::new("SendTypingNotification", USE, &[all(Method::Post, TYPING, 200)]),
     ],
     rates: RATES,
+    about: ABOUT,
 };
 
 /// ACS's published rates (specs, section 5).
