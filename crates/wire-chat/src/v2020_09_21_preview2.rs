@@ -30,7 +30,7 @@ struct MemberBody {
 
 #[derive(Deserialize)]
 struct CreateThreadBody {
-    topic: Option<String>,
+    topic: String,
     members: Vec<MemberBody>,
 }
 
@@ -62,7 +62,7 @@ enum Priority {
 pub(crate) fn create_thread(request: &Request) -> Result<CreateThread, ApiError> {
     let body: CreateThreadBody = request.json()?;
     Ok(CreateThread {
-        topic: body.topic.unwrap_or_default(),
+        topic: body.topic,
         participants: wishes(body.members)?,
         metadata: Metadata::new(),
         retention: None,

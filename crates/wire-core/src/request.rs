@@ -67,14 +67,18 @@ impl Request {
             return Err(ApiError::bad_request("The request needs a JSON body."));
         }
         self.check_media_type()?;
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        // At once and as a whole: strings that are skipped are text as well (RFC 8259, section 8.1).
+        let Ok(body) = std::str::from_utf8(&self.body) else {
+            return Err(bad_body("it is not UTF-8", ""));
+        };
+        let mut reader = serde_json::Deserializer::from_str(body);
         if let Ok(value) = T::deserialize(ObjectsOnly(&mut reader))
             && reader.end().is_ok()
         {
             return Ok(value);
         }
         // The way with the field's name costs more; only requests that are wrong pay for it.
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        let mut reader = serde_json::Deserializer::from_str(body);
         match serde_path_to_error::deserialize(ObjectsOnly(&mut reader)) {
             Ok(value) => reader
                 .end()

@@ -11,5 +11,6 @@ pub const SHAPE: Shape = Shape {
     ignored_scopes: &[],
     expires_in_minutes: true,
     repeatable: false,
+    exchange_names_user: true,
     flat: false,
 };

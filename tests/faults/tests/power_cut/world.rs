@@ -148,7 +148,7 @@ impl World {
             random,
         };
         for _ in 0..users {
-            let user = people.create(id).await.expect("a user");
+            let user = people.create(id, None).await.expect("a user");
             self.with_place(|place| place.users.push(user));
         }
         let mut creator = Sender::new(0, 0);
