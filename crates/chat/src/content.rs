@@ -43,6 +43,24 @@ pub(crate) fn check_name(name: &str, target: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Role ids of one participant, and UTF-8 bytes of each.
+const ROLES: usize = 32;
+const ROLE_BYTES: usize = 256;
+
+pub(crate) fn check_roles(roles: &[String]) -> Result<(), ApiError> {
+    if roles.len() > ROLES {
+        let met = roles.len();
+        let message = format!("A participant has at most {ROLES} roles; {met} were given.");
+        return Err(ApiError::bad_request(message).with_target("roleIds"));
+    }
+    if let Some(long) = roles.iter().find(|role| role.len() > ROLE_BYTES) {
+        let met = long.len();
+        let message = format!("A role id has {met} bytes of UTF-8; at most {ROLE_BYTES} are allowed.");
+        return Err(ApiError::bad_request(message).with_target("roleIds"));
+    }
+    Ok(())
+}
+
 /// HTML is cleaned of all that could run or load code; text stays as it is.
 pub(crate) fn clean(message_type: MessageType, content: String) -> String {
     match message_type {

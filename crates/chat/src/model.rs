@@ -155,6 +155,7 @@ pub struct Member {
     pub display_name: Option<String>,
     pub share_history: ShareHistory,
     pub metadata: Metadata,
+    pub roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +184,7 @@ pub struct StoredMember {
     pub display_name: Option<String>,
     pub share_history: Millis,
     pub metadata: Metadata,
+    pub roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

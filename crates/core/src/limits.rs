@@ -1,6 +1,7 @@
 //! The limits of a server: ACS's own as a profile to test an app against, and the default profile
 //! that keeps only what protects a server.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +35,8 @@ pub struct Limits {
     pub receipts_and_typing_members: Option<usize>,
     /// UTF-8 bytes of a message's content.
     pub message_bytes: usize,
+    /// Days after its creation that a retention policy may delete a thread at.
+    pub retention_days: RangeInclusive<i64>,
     /// Whether ACS's published request rates are enforced.
     pub rates: bool,
 }
@@ -49,6 +52,8 @@ impl Limits {
                 participants_per_thread: None,
                 receipts_and_typing_members: None,
                 message_bytes: MESSAGE_BYTES,
+                // A century; days beyond it would not fit every column.
+                retention_days: 1..=36_500,
                 rates: false,
             },
             Profile::Acs => Self {
@@ -56,6 +61,7 @@ impl Limits {
                 participants_per_thread: Some(250),
                 receipts_and_typing_members: Some(20),
                 message_bytes: MESSAGE_BYTES,
+                retention_days: 30..=90,
                 rates: true,
             },
         }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
 };
 use http::request::Parts;
 use http::{Request as HttpRequest, Response};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use samband_core::{Clock, Stopwatch};
 use samband_realtime::{Answer, RealTime};
 use samband_wire_core::request::Query;
@@ -29,6 +29,11 @@ use crate::router::{Found, Router};
 
 /// A body that has not arrived by then is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What is read of a body that nobody wants. A connection closed with bytes unread is reset, and the client may
+/// never see why it was refused.
+const DISCARDED_BYTES: usize = 8 << 20;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The open event stream.
 const EVENTS: &str = "/_samband/v1/events";
@@ -109,7 +114,7 @@ impl Front {
         &self,
         origin: &Origin,
         parts: &Parts,
-        body: Incoming,
+        mut body: Incoming,
         correlation: &Correlation,
         watch: Stopwatch,
     ) -> Answer {
@@ -128,6 +133,7 @@ impl Front {
                     .service
                     .map_or(Envelope::Nested, |service| (service.envelope)(nowhere.version));
                 metrics::counter!("samband_requests_unrouted_total").increment(1);
+                discard(parts, &mut body).await;
                 return refuse(Failure {
                     error: nowhere.error,
                     envelope,
@@ -144,7 +150,7 @@ impl Front {
         let (meter, version, op) = (&found.route.meter, found.version, found.route.endpoint.op);
         let envelope = (found.route.service.envelope)(version);
         let (request_id, cv) = (correlation.request_id.as_str(), correlation.vector.as_str());
-        let served = AssertUnwindSafe(self.call(origin, parts, body, query, found))
+        let served = AssertUnwindSafe(self.call(origin, parts, &mut body, query, found))
             .catch_unwind()
             .await;
         let outcome = served.unwrap_or_else(|_| {
@@ -156,6 +162,9 @@ impl Front {
                 "The server met an internal error.",
             ))
         });
+        if outcome.is_err() {
+            discard(parts, &mut body).await;
+        }
         let response = match outcome {
             Ok(reply) => respond(reply),
             Err(error) => refuse(Failure {
@@ -188,7 +197,7 @@ impl Front {
         &self,
         origin: &Origin,
         parts: &Parts,
-        body: Incoming,
+        body: &mut Incoming,
         query: Query,
         found: Found<'_>,
     ) -> Result<Reply, ApiError> {
@@ -225,7 +234,7 @@ impl Front {
         (found.route.handler)(request).await
     }
 
-    async fn read_body(&self, parts: &Parts, body: Incoming) -> Result<Bytes, ApiError> {
+    async fn read_body(&self, parts: &Parts, body: &mut Incoming) -> Result<Bytes, ApiError> {
         let limit = self.settings.max_body_bytes;
         let too_large = |met: &str| {
             let message = format!("The request body has {met} bytes; at most {limit} are allowed.");
@@ -278,6 +287,24 @@ impl Front {
         }
         format!("{scheme}://{}", single_port(host))
     }
+}
+
+/// Reads what is left of a refused request's body, up to a bound.
+async fn discard(parts: &Parts, body: &mut Incoming) {
+    // Over HTTP/2 a stream ends by itself, and who waits for 100 (Continue) has sent no body yet.
+    if body.is_end_stream() || parts.version >= http::Version::HTTP_2 || parts.headers.contains_key(EXPECT) {
+        return;
+    }
+    let mut left = DISCARDED_BYTES;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, reading).await;
 }
 
 /// The literal Host, or `:authority` in HTTP/2.

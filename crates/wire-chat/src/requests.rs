@@ -37,16 +37,55 @@ pub struct ParticipantWish {
     /// From when on the history is shared; absent = none of it.
     pub share_history: Option<Millis>,
     pub metadata: Metadata,
+    /// 2021-10-01-preview7 only.
+    pub roles: Vec<String>,
+}
+
+/// What may be changed of a participant (2021-10-01-preview7 only).
+#[derive(Debug)]
+pub struct UpdateParticipant {
+    pub identifier: Identifier,
+    pub display_name: Option<String>,
+    pub share_history: Option<Millis>,
+    pub roles: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
+#[serde(tag = "kind", rename_all = "camelCase", try_from = "RetentionBody")]
 pub enum RetentionPolicy {
     #[serde(rename_all = "camelCase")]
     ThreadCreationDate {
         delete_thread_after_days: i64,
     },
     None,
+}
+
+/// A tagged union as a structure with what all its members have: so it is read from objects alone.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RetentionBody {
+    kind: RetentionKind,
+    delete_thread_after_days: Option<i32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum RetentionKind {
+    ThreadCreationDate,
+    None,
+}
+
+impl TryFrom<RetentionBody> for RetentionPolicy {
+    type Error = &'static str;
+    fn try_from(body: RetentionBody) -> Result<Self, Self::Error> {
+        match (body.kind, body.delete_thread_after_days) {
+            (RetentionKind::None, _) => Ok(Self::None),
+            (RetentionKind::ThreadCreationDate, Some(days)) => Ok(Self::ThreadCreationDate {
+                delete_thread_after_days: days.into(),
+            }),
+            (RetentionKind::ThreadCreationDate, None) => Err("missing field `deleteThreadAfterDays`"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -66,6 +66,9 @@ pub struct Participant {
     pub share_history_time: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
+    /// 2021-10-01-preview7 only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_ids: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]

@@ -4,6 +4,7 @@ use samband_core::Scopes;
 use samband_wire_core::{ApiVersion, Auth, Endpoint, Envelope, Method, Rate, RateScope, Served, Service};
 
 use crate::SHAPES;
+use crate::about::ABOUT;
 
 static VERSIONS: [ApiVersion; SHAPES.len()] = {
     let mut versions = [ApiVersion::NONE; SHAPES.len()];
@@ -20,6 +21,9 @@ const V2020_11: ApiVersion = ApiVersion::preview(2020, 11, 1, 3);
 /// `:remove` took the place of DELETE.
 const V2021_01: ApiVersion = ApiVersion::preview(2021, 1, 27, 4);
 
+const V2021_10: ApiVersion = ApiVersion::preview(2021, 10, 1, 7);
+const V2023_04: ApiVersion = ApiVersion::preview(2023, 4, 1, 0);
+
 const THREADS: &str = "/chat/threads";
 const THREAD: &str = "/chat/threads/{thread}";
 const MESSAGES: &str = "/chat/threads/{thread}/messages";
@@ -28,6 +32,8 @@ const MEMBERS: &str = "/chat/threads/{thread}/members";
 const MEMBER: &str = "/chat/threads/{thread}/members/{member}";
 const PARTICIPANTS: &str = "/chat/threads/{thread}/participants";
 const PARTICIPANTS_ADD: &str = "/chat/threads/{thread}/participants/:add";
+const PARTICIPANT: &str = "/chat/threads/{thread}/participants/{participant}";
+const PARTICIPANTS_UPDATE: &str = "/chat/threads/{thread}/participants/:update";
 const PARTICIPANTS_REMOVE: &str = "/chat/threads/{thread}/participants/:remove";
 const RECEIPTS_2020: &str = "/chat/threads/{thread}/readreceipts";
 const RECEIPTS: &str = "/chat/threads/{thread}/readReceipts";
@@ -92,8 +98,17 @@ pub static SERVICE: Service = Service {
             INVITE,
             &[
                 in_2020(Method::Delete, MEMBER, 204),
+                later(Method::Delete, PARTICIPANT, 204).until(V2021_01),
                 all(Method::Post, PARTICIPANTS_REMOVE, 204).since(V2021_01),
             ],
+        ),
+        // Roles were there in one preview alone.
+        Endpoint::new(
+            "UpdateChatParticipant",
+            INVITE,
+            &[all(Method::Post, PARTICIPANTS_UPDATE, 204)
+                .since(V2021_10)
+                .until(V2023_04)],
         ),
         Endpoint::new("SendChatMessage", USE, &[all(Method::Post, MESSAGES, 201)]),
         Endpoint::new("ListChatMessages", USE, &[all(Method::Get, MESSAGES, 200)]),
@@ -123,6 +138,7 @@ pub static SERVICE: Service = Service {
         Endpoint::new("SendTypingNotification", USE, &[all(Method::Post, TYPING, 200)]),
     ],
     rates: RATES,
+    about: ABOUT,
 };
 
 /// ACS's published rates (specs, section 5).

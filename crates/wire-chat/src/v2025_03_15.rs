@@ -12,6 +12,9 @@ pub const SHAPE: Shape = Shape {
     thread_metadata: true,
     participant_metadata: true,
     retention_policy: true,
+    role_ids: false,
+    participants_required: false,
+    invalid_in_errors: false,
     typing_body: true,
     idempotency_header: Some("repeatability-request-id"),
 };

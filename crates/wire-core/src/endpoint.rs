@@ -3,6 +3,7 @@
 
 use samband_core::Scopes;
 
+use crate::about::About;
 use crate::error::Envelope;
 use crate::version::ApiVersion;
 
@@ -17,6 +18,8 @@ pub struct Service {
     pub endpoints: &'static [Endpoint],
     /// ACS's published request rates, enforced by the `acs` limits profile.
     pub rates: &'static [Rate],
+    /// Each operation in words.
+    pub about: &'static [About],
 }
 
 /// Requests of an operation that ACS takes within windows of time.
@@ -132,9 +135,9 @@ impl Endpoint {
 }
 
 impl Service {
-    /// What is wrong with the table, for a test of each service: overlaps and unordered versions.
+    /// What is wrong with the table, for a test of each service: overlaps, unordered versions, what nothing is said of.
     pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+        let mut faults = self.faults_of_about();
         if !self.versions.is_sorted_by(|a, b| a < b) {
             faults.push("versions are not in order".into());
         }

@@ -125,6 +125,17 @@ pub fn resolve(asked: Option<&str>, known: &[ApiVersion], strict: bool) -> Resul
     })
 }
 
+/// The api-versions of a service, oldest first. A row declares the module of that name, which has a `SHAPE`, and
+/// puts it into `SHAPES`, from which everything else is made: it is all that a version costs beside its file.
+#[macro_export]
+macro_rules! versions {
+    ($($version:ident),+ $(,)?) => {
+        $(mod $version;)+
+
+        const SHAPES: &[&Shape] = &[$(&$version::SHAPE),+];
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use samband_wire_core::{ApiVersion, Auth, Endpoint, Envelope, Method, Rate, RateScope, Served, Service};
 
 use crate::SHAPES;
+use crate::about::{ABOUT, EXCHANGE_ABOUT};
 
 pub static VERSIONS: [ApiVersion; SHAPES.len()] = {
     let mut versions = [ApiVersion::NONE; SHAPES.len()];
@@ -71,6 +72,7 @@ pub static SERVICE: Service = Service {
         Rate::new("RevokeAccessTokens", RateScope::Resource, &[(500, 30)]),
         Rate::new("ExchangeTeamsUserAccessToken", RateScope::Resource, &[(500, 30)]),
     ],
+    about: ABOUT,
 };
 
 /// The exchanges that newer common libraries know; they have api-versions of their own.
@@ -97,6 +99,7 @@ pub static EXCHANGE: Service = Service {
         ),
     ],
     rates: &[],
+    about: EXCHANGE_ABOUT,
 };
 
 #[cfg(test)]

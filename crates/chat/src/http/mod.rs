@@ -15,6 +15,7 @@ mod send_message;
 mod send_read_receipt;
 mod send_typing;
 mod update_message;
+mod update_participant;
 mod update_thread;
 mod views;
 mod wishes;
@@ -71,6 +72,7 @@ pub fn handlers(chat: &Arc<Chat>) -> Vec<(&'static str, Handler)> {
         ("ListChatParticipants", handler(chat, list_participants::serve)),
         ("AddChatParticipants", handler(chat, add_participants::serve)),
         ("RemoveChatParticipant", handler(chat, remove_participant::serve)),
+        ("UpdateChatParticipant", handler(chat, update_participant::serve)),
         ("SendChatMessage", handler(chat, send_message::serve)),
         ("ListChatMessages", handler(chat, list_messages::serve)),
         ("GetChatMessage", handler(chat, get_message::serve)),

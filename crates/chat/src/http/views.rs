@@ -52,6 +52,7 @@ pub(super) fn participant(resource: ResourceId, member: StoredMember) -> Partici
         display_name: member.display_name,
         share_history_time: member.share_history,
         metadata: some(member.metadata),
+        role_ids: Some(member.roles).filter(|roles| !roles.is_empty()),
     }
 }
 
@@ -106,6 +107,7 @@ pub(super) fn message(resource: ResourceId, stored: StoredMessage) -> Result<Mes
                 display_name: member.display_name,
                 share_history_time: Millis(member.share_history_ms),
                 metadata: None,
+                role_ids: None,
             });
             view.content = Some(MessageContent {
                 message: None,

@@ -85,6 +85,17 @@ pub struct NewMember {
     pub share_ms: i64,
     pub display_name: Option<String>,
     pub metadata: Vec<u8>,
+    /// A JSON array, where there are any.
+    pub roles: Option<Vec<u8>>,
+}
+
+/// What is to be another than before of a member.
+#[derive(Debug, Clone, Default)]
+pub struct MemberChange {
+    pub display_name: Option<String>,
+    pub roles: Option<Vec<u8>>,
+    /// From when on the history is shared.
+    pub share_ms: Option<i64>,
 }
 
 /// Stays of users in threads.
@@ -110,6 +121,7 @@ pub trait Members {
         new: &[NewMember],
     ) -> Result<(), EngineError>;
     async fn rename_member(&self, thread: ThreadId, user: &[u8], name: &str) -> Result<(), EngineError>;
+    async fn change_member(&self, thread: ThreadId, user: &[u8], change: &MemberChange) -> Result<(), EngineError>;
     async fn end_stay(&self, thread: ThreadId, user: &[u8], until: Stamp) -> Result<(), EngineError>;
     /// The line stays, with the position of the removal: a reader that resumes is to hear of it.
     async fn unlist_thread(

@@ -15,7 +15,7 @@ pub use heard::{
     Heads, HeadsNow, Memberships, Missed, MissedBy, MissedByUser, NotesAfter, NotesAt, NotesOfResource, ResourceNotes,
     is_gone,
 };
-pub use members::{AddMembers, Added, RemoveMember};
+pub use members::{AddMembers, Added, RemoveMember, UpdateMember};
 pub use messages::{DeleteMessage, SendMessage, UpdateMessage};
 pub use purge::{PurgeChunk, ThreadsDue, ThreadsToPurge};
 pub use queries::{GetMessage, GetThread, ListMembers, ListMessages, ListReceipts, ListThreads, MayType};
@@ -42,6 +42,12 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 2,
         sqlite: include_str!("sqlite/0002_replay.sql"),
         postgres: include_str!("postgres/0002_replay.sql"),
+    },
+    Migration {
+        room: "chat",
+        number: 3,
+        sqlite: include_str!("sqlite/0003_roles.sql"),
+        postgres: include_str!("postgres/0003_roles.sql"),
     },
 ];
 
@@ -85,6 +91,7 @@ pub const TABLES: &[Table] = &[
             Column::int("share_ms"),
             Column::bytes("display_name").nullable(),
             Column::bytes("metadata"),
+            Column::bytes("roles").nullable(),
         ],
         key: &["thread", "user", "joined_stamp"],
     },
@@ -123,6 +130,11 @@ pub(crate) fn user_key(user: UserId) -> UserKey {
     let mut key = [1; 17];
     key[1..].copy_from_slice(user.as_bytes());
     key
+}
+
+/// Roles as the table has them.
+pub(crate) fn read_roles(json: &[u8]) -> Vec<String> {
+    serde_json::from_slice(json).unwrap_or_default()
 }
 
 /// The user that a key stands for, if it is a communication user's.

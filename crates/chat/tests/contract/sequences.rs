@@ -214,6 +214,7 @@ impl<'w> Both<'w> {
                 .metadata
                 .map(|value| Metadata::from([("key".to_owned(), format!("value {value}"))]))
                 .unwrap_or_default(),
+            roles: Vec::new(),
         };
         wishes.iter().map(member).collect()
     }

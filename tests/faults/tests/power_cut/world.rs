@@ -148,7 +148,7 @@ impl World {
             random,
         };
         for _ in 0..users {
-            let user = people.create(id).await.expect("a user");
+            let user = people.create(id, None).await.expect("a user");
             self.with_place(|place| place.users.push(user));
         }
         let mut creator = Sender::new(0, 0);
@@ -497,6 +497,7 @@ pub fn creation(at: InThread, op: OpId, members: &[UserId]) -> Repeatable<Create
         display_name: None,
         share_history: ShareHistory::All,
         metadata: Default::default(),
+        roles: Vec::new(),
     };
     let name = format!("{}.{}", op.sender, op.number);
     Repeatable {
