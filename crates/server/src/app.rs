@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use rustls::server::ResolvesServerCert;
@@ -111,7 +112,13 @@ pub struct Running {
 }
 
 impl Start {
-    pub async fn run(self) -> Result<Running> {
+    /// Boxed, as is [`Running::stop`]: so the whole server is compiled here, and not again in each program that
+    /// starts one.
+    pub fn run(self) -> BoxFuture<'static, Result<Running>> {
+        Box::pin(self.start())
+    }
+
+    async fn start(self) -> Result<Running> {
         meter::install();
         let Self {
             config,
@@ -297,7 +304,11 @@ impl Start {
 
 impl Running {
     /// Takes nothing new, lets what is under way finish, and closes the store.
-    pub async fn stop(self) {
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.finish())
+    }
+
+    async fn finish(self) {
         self.front.probes.draining.store(true, Ordering::Relaxed);
         tokio::time::sleep(self.notice).await;
         let _ = self.stop.send(true);
