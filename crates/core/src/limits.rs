@@ -34,12 +34,16 @@ pub struct Limits {
     pub receipts_and_typing_members: Option<usize>,
     /// UTF-8 bytes of a message's content.
     pub message_bytes: usize,
+    /// Bytes of an uploaded image.
+    pub image_bytes: usize,
     /// Whether ACS's published request rates are enforced.
     pub rates: bool,
 }
 
 /// About 28 KB in ACS's documents.
 pub const MESSAGE_BYTES: usize = 28_672;
+/// ACS states none; 10 MiB takes what cameras of telephones make.
+pub const IMAGE_BYTES: usize = 10 << 20;
 
 impl Limits {
     pub fn of(profile: Profile) -> Self {
@@ -49,6 +53,7 @@ impl Limits {
                 participants_per_thread: None,
                 receipts_and_typing_members: None,
                 message_bytes: MESSAGE_BYTES,
+                image_bytes: IMAGE_BYTES,
                 rates: false,
             },
             Profile::Acs => Self {
@@ -56,6 +61,7 @@ impl Limits {
                 participants_per_thread: Some(250),
                 receipts_and_typing_members: Some(20),
                 message_bytes: MESSAGE_BYTES,
+                image_bytes: IMAGE_BYTES,
                 rates: true,
             },
         }

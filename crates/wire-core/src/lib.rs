@@ -11,5 +11,5 @@ pub mod version;
 pub use endpoint::{Auth, Endpoint, Method, Rate, RateScope, Served, Service};
 pub use error::{ApiError, Detail, Envelope};
 pub use paging::{Page, PageQuery};
-pub use request::{Handler, Reply, Request, handler};
+pub use request::{Handler, Pieces, Reply, Request, handler};
 pub use version::{ApiVersion, Resolved};
