@@ -3,6 +3,7 @@
 //! Handlers know the newest types alone. [`Shape`] reads a request of any version into them and
 //! writes an answer in that version's form.
 
+mod attachments;
 pub mod identifier;
 mod requests;
 mod responses;
@@ -23,6 +24,7 @@ mod v2024_03_15_preview;
 mod v2024_06_05_preview;
 mod v2025_03_15;
 
+pub use attachments::{Attachment, AttachmentType, AttachmentWish, Attachments, IMAGE, UploadedImage};
 pub use requests::{
     AddParticipants, CreateThread, MessageType, Metadata, MetadataPatch, ParticipantWish, ReadReceiptWish,
     RetentionPolicy, SendMessage, Typing, UpdateMessage, UpdateThread,

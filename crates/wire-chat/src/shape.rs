@@ -6,6 +6,7 @@ use samband_wire_core::error::shorten;
 use samband_wire_core::{ApiError, ApiVersion, Reply, Request};
 use serde::{Deserialize, Serialize};
 
+use crate::attachments::Attachments;
 use crate::identifier::{IdentifierModel, IdentifierView};
 use crate::requests::*;
 use crate::responses::*;
@@ -21,6 +22,9 @@ pub struct Shape {
     pub thread_metadata: bool,
     pub participant_metadata: bool,
     pub retention_policy: bool,
+    /// Attachments in the messages of answers, and in those of requests.
+    pub attachments: Attachments,
+    pub attachments_sent: bool,
     /// A body in typing notifications.
     pub typing_body: bool,
     /// The header by which thread creation may be repeated.
@@ -137,6 +141,7 @@ impl Shape {
         if !self.message_metadata {
             body.metadata = None;
         }
+        body.attachments = body.attachments.filter(|_| self.attachments_sent);
         Ok(body)
     }
 
@@ -148,6 +153,7 @@ impl Shape {
         if !self.message_metadata {
             body.metadata = None;
         }
+        body.attachments = body.attachments.filter(|_| self.attachments_sent);
         Ok(body)
     }
 
@@ -263,6 +269,7 @@ impl Shape {
             self.trim_identifier(sender);
         }
         if let Some(content) = &mut message.content {
+            self.attachments.shown(&mut content.attachments);
             if let Some(initiator) = &mut content.initiator_communication_identifier {
                 self.trim_identifier(initiator);
             }
