@@ -37,12 +37,16 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Days after its creation that a retention policy may delete a thread at.
     pub retention_days: RangeInclusive<i64>,
+    /// Bytes of an uploaded image.
+    pub image_bytes: usize,
     /// Whether ACS's published request rates are enforced.
     pub rates: bool,
 }
 
 /// About 28 KB in ACS's documents.
 pub const MESSAGE_BYTES: usize = 28_672;
+/// ACS states none; 10 MiB takes what cameras of telephones make.
+pub const IMAGE_BYTES: usize = 10 << 20;
 
 impl Limits {
     pub fn of(profile: Profile) -> Self {
@@ -54,6 +58,7 @@ impl Limits {
                 message_bytes: MESSAGE_BYTES,
                 // A century; days beyond it would not fit every column.
                 retention_days: 1..=36_500,
+                image_bytes: IMAGE_BYTES,
                 rates: false,
             },
             Profile::Acs => Self {
@@ -62,6 +67,7 @@ impl Limits {
                 receipts_and_typing_members: Some(20),
                 message_bytes: MESSAGE_BYTES,
                 retention_days: 30..=90,
+                image_bytes: IMAGE_BYTES,
                 rates: true,
             },
         }

@@ -189,6 +189,7 @@ impl Start {
             limits: limits.clone(),
             bus: bus.clone(),
             typing: Default::default(),
+            workshop: Default::default(),
         });
         let hub = Hub::start(store.clone(), &bus);
         let router = router(&RoomParts {
@@ -229,6 +230,7 @@ impl Start {
                 base_domain: config.server.base_domain.clone(),
             },
             realtime,
+            uploads: Default::default(),
             rates: limits.rates.then(Rates::default),
             clock: clock.clone(),
             probes: Probes {
@@ -238,6 +240,7 @@ impl Start {
             },
             settings: Settings {
                 max_body_bytes: config.server.max_body_bytes,
+                max_file_bytes: limits.image_bytes,
                 strict_api_version: config.server.strict_api_version,
                 public_url: Some(config.server.public_url.trim_end_matches('/').to_owned())
                     .filter(|url| !url.is_empty()),

@@ -16,7 +16,7 @@ use http::{Request as HttpRequest, Response};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use samband_core::{Clock, Stopwatch};
-use samband_realtime::{Answer, RealTime};
+use samband_realtime::{Answer, Chunks, RealTime};
 use samband_wire_core::request::Query;
 use samband_wire_core::{ApiError, Auth, Envelope, Reply, Request};
 
@@ -25,7 +25,9 @@ use crate::correlation::Correlation;
 use crate::cors;
 use crate::probes::Probes;
 use crate::rates::Rates;
+
 use crate::router::{Found, Router};
+use crate::uploads::Uploads;
 
 /// A body that has not arrived by then is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -47,6 +49,8 @@ pub struct Front {
     pub clock: Arc<dyn Clock>,
     pub probes: Probes,
     pub realtime: RealTime,
+    /// For the files of uploads under way.
+    pub uploads: Uploads,
     pub settings: Settings,
     /// Random at start: request ids of one run are this and a counter.
     pub run_id: u64,
@@ -55,6 +59,7 @@ pub struct Front {
 
 pub struct Settings {
     pub max_body_bytes: usize,
+    pub max_file_bytes: usize,
     pub strict_api_version: bool,
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<std::net::IpAddr>,
@@ -211,7 +216,26 @@ impl Front {
             Auth::Open => Some(self.gate.anyone(named.as_deref())),
             Auth::Key => None,
         };
-        let body = self.read_body(parts, body).await?;
+        let limit = match found.route.endpoint.takes_file {
+            true => self.settings.max_file_bytes,
+            false => self.settings.max_body_bytes,
+        };
+        let announced = announced_length(parts);
+        if let Some(length) = announced
+            && length > limit as u64
+        {
+            return Err(too_large(&length.to_string(), limit));
+        }
+        // Held until the file is stored.
+        let _room = match found.route.endpoint.takes_file {
+            true => Some(
+                self.uploads
+                    .take(announced.map_or(limit, |length| length as usize))
+                    .await?,
+            ),
+            false => None,
+        };
+        let body = read_body(body, limit).await?;
         let caller = match known {
             Some(caller) => caller,
             None => self.gate.key(parts, host, &body, named)?,
@@ -232,36 +256,6 @@ impl Front {
             base_url: self.base_url(origin, parts, host),
         };
         (found.route.handler)(request).await
-    }
-
-    async fn read_body(&self, parts: &Parts, body: &mut Incoming) -> Result<Bytes, ApiError> {
-        let limit = self.settings.max_body_bytes;
-        let too_large = |met: &str| {
-            let message = format!("The request body has {met} bytes; at most {limit} are allowed.");
-            ApiError::too_large("RequestBodyTooLarge", message)
-        };
-        let announced = parts
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if let Some(length) = announced
-            && length > limit as u64
-        {
-            return Err(too_large(&length.to_string()));
-        }
-        match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("more")),
-            Ok(Err(_)) => Err(ApiError::bad_request("The request body could not be read.")),
-            Err(_) => {
-                let status = http::StatusCode::REQUEST_TIMEOUT;
-                Err(ApiError::new(
-                    status,
-                    "RequestTimeout",
-                    "The request body did not arrive in time.",
-                ))
-            }
-        }
     }
 
     /// How the client knows this server, for links in answers.
@@ -307,6 +301,31 @@ async fn discard(parts: &Parts, body: &mut Incoming) {
     let _ = tokio::time::timeout(DISCARD_TIMEOUT, reading).await;
 }
 
+fn announced_length(parts: &Parts) -> Option<u64> {
+    parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(met: &str, limit: usize) -> ApiError {
+    let message = format!("The request body has {met} bytes; at most {limit} are allowed.");
+    ApiError::too_large("RequestBodyTooLarge", message)
+}
+
+async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, ApiError> {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("more", limit)),
+        Ok(Err(_)) => Err(ApiError::bad_request("The request body could not be read.")),
+        Err(_) => {
+            let status = http::StatusCode::REQUEST_TIMEOUT;
+            Err(ApiError::new(
+                status,
+                "RequestTimeout",
+                "The request body did not arrive in time.",
+            ))
+        }
+    }
+}
+
 /// The literal Host, or `:authority` in HTTP/2.
 fn host(parts: &Parts) -> &str {
     let header = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
@@ -324,8 +343,11 @@ fn single_port(host: &str) -> &str {
 }
 
 pub fn respond(reply: Reply) -> Answer {
-    let empty = reply.body.is_empty();
-    let mut response = Response::new(Either::Left(Full::new(reply.body)));
+    let empty = reply.body.is_empty() && reply.pieces.is_none();
+    let mut response = Response::new(match reply.pieces {
+        Some(pieces) => Either::Right(Chunks::of(pieces.0)),
+        None => Either::Left(Full::new(reply.body)),
+    });
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     if !empty {

@@ -4,12 +4,14 @@
 //! writes an answer in that version's form.
 
 mod about;
+mod attachments;
 pub mod identifier;
 mod requests;
 mod responses;
 mod shape;
 mod table;
 
+pub use attachments::{Attachment, AttachmentType, AttachmentWish, Attachments, IMAGE, UploadedImage};
 pub use requests::{
     AddParticipants, CreateThread, MessageType, Metadata, MetadataPatch, ParticipantWish, ReadReceiptWish,
     RetentionPolicy, SendMessage, Typing, UpdateMessage, UpdateParticipant, UpdateThread,

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use samband_core::{Identifier, Millis};
 use serde::{Deserialize, Serialize};
 
+use crate::attachments::AttachmentWish;
+
 pub type Metadata = BTreeMap<String, String>;
 /// A merge patch (RFC 7396): null removes a key.
 pub type MetadataPatch = BTreeMap<String, Option<String>>;
@@ -107,6 +109,7 @@ pub struct SendMessage {
     #[serde(rename = "type")]
     pub message_type: Option<MessageType>,
     pub metadata: Option<Metadata>,
+    pub attachments: Option<Vec<AttachmentWish>>,
     /// 2020 only: `Normal` or `High`.
     #[serde(skip)]
     pub high_priority: bool,
@@ -117,6 +120,7 @@ pub struct SendMessage {
 pub struct UpdateMessage {
     pub content: Option<String>,
     pub metadata: Option<MetadataPatch>,
+    pub attachments: Option<Vec<AttachmentWish>>,
     #[serde(skip)]
     pub high_priority: Option<bool>,
 }

@@ -6,6 +6,7 @@ use samband_wire_core::error::shorten;
 use samband_wire_core::{ApiError, ApiVersion, Reply, Request};
 use serde::{Deserialize, Serialize};
 
+use crate::attachments::Attachments;
 use crate::identifier::{IdentifierModel, IdentifierView};
 use crate::requests::*;
 use crate::responses::*;
@@ -29,6 +30,9 @@ pub struct Shape {
     pub participants_required: bool,
     /// Participants that could not be added stand in `errors`, not in the result itself.
     pub invalid_in_errors: bool,
+    /// Attachments in the messages of answers, and in those of requests.
+    pub attachments: Attachments,
+    pub attachments_sent: bool,
     /// A body in typing notifications.
     pub typing_body: bool,
     /// The header by which thread creation may be repeated.
@@ -169,6 +173,7 @@ impl Shape {
         if !self.message_metadata {
             body.metadata = None;
         }
+        body.attachments = body.attachments.filter(|_| self.attachments_sent);
         Ok(body)
     }
 
@@ -180,6 +185,7 @@ impl Shape {
         if !self.message_metadata {
             body.metadata = None;
         }
+        body.attachments = body.attachments.filter(|_| self.attachments_sent);
         Ok(body)
     }
 
@@ -317,6 +323,7 @@ impl Shape {
             self.trim_identifier(sender);
         }
         if let Some(content) = &mut message.content {
+            self.attachments.shown(&mut content.attachments);
             if let Some(initiator) = &mut content.initiator_communication_identifier {
                 self.trim_identifier(initiator);
             }

@@ -103,6 +103,7 @@ pub(crate) fn send_message(request: &Request) -> Result<SendMessage, ApiError> {
         sender_display_name: body.sender_display_name,
         message_type: None,
         metadata: None,
+        attachments: None,
         high_priority: body.priority == Some(Priority::High),
     })
 }
@@ -113,6 +114,7 @@ pub(crate) fn update_message(request: &Request) -> Result<UpdateMessage, ApiErro
     Ok(UpdateMessage {
         content: body.content,
         metadata: None,
+        attachments: None,
         high_priority,
     })
 }

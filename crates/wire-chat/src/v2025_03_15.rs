@@ -1,7 +1,9 @@
-//! `2025-03-15`, the newest: metadata on threads and participants, retention policies.
+//! `2025-03-15`, the newest: metadata on threads and participants, retention policies. Attachments are shown, and no
+//! longer sent.
 
 use samband_wire_core::ApiVersion;
 
+use crate::attachments::Attachments;
 use crate::shape::{Dialect, Shape};
 
 pub const SHAPE: Shape = Shape {
@@ -15,6 +17,8 @@ pub const SHAPE: Shape = Shape {
     role_ids: false,
     participants_required: false,
     invalid_in_errors: false,
+    attachments: Attachments::Known,
+    attachments_sent: false,
     typing_body: true,
     idempotency_header: Some("repeatability-request-id"),
 };

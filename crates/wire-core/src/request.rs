@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -162,12 +163,23 @@ impl Query {
 }
 
 /// What a handler answers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
+    /// In place of `body`, what is too large to be in memory as a whole.
+    pub pieces: Option<Pieces>,
     pub content_type: &'static str,
+}
+
+/// A body that is made while it is sent. Its length is in the headers, so that a reader knows of one that ended early.
+pub struct Pieces(pub BoxStream<'static, Bytes>);
+
+impl std::fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pieces")
+    }
 }
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -178,6 +190,7 @@ impl Reply {
             status: status_code(status),
             headers: Vec::new(),
             body: Bytes::new(),
+            pieces: None,
             content_type: JSON,
         }
     }
@@ -200,6 +213,16 @@ impl Reply {
             content_type,
             ..Self::empty(status)
         }
+    }
+
+    /// `length` bytes that come in pieces.
+    pub fn pieces(status: u16, content_type: &'static str, length: u64, pieces: BoxStream<'static, Bytes>) -> Self {
+        let reply = Self {
+            pieces: Some(Pieces(pieces)),
+            content_type,
+            ..Self::empty(status)
+        };
+        reply.header(http::header::CONTENT_LENGTH, &length.to_string())
     }
 
     /// Adds a header, unless its value cannot stand in one.

@@ -2,6 +2,7 @@
 
 mod db;
 mod heard;
+mod images;
 mod members;
 mod messages;
 mod postgres;
@@ -15,6 +16,10 @@ pub use heard::{
     Heads, HeadsNow, Memberships, Missed, MissedBy, MissedByUser, NotesAfter, NotesAt, NotesOfResource, ResourceNotes,
     is_gone,
 };
+pub use images::{
+    BeginImage, CHUNK_BYTES, DeleteImage, FinishImage, GetImage, ImageChunk, ImageFile, ImagesToAttach, ImagesToRemove,
+    PutImageChunk, RemoveImageChunk, chunks,
+};
 pub use members::{AddMembers, Added, RemoveMember, UpdateMember};
 pub use messages::{DeleteMessage, SendMessage, UpdateMessage};
 pub use purge::{PurgeChunk, ThreadsDue, ThreadsToPurge};
@@ -26,8 +31,8 @@ use samband_core::{Kind, Millis, ResourceId, Stamp, ThreadId, UserId};
 use samband_store::transfer::{Column, ColumnKind, Table};
 use samband_store::{EngineError, Entry, Migration, Stop};
 
-pub use self::db::Told;
 use self::db::{ChatTx, Members, Threads};
+pub use self::db::{ImageAt, Told, View};
 use crate::rules::ChatRefused;
 
 pub const MIGRATIONS: &[Migration] = &[
@@ -48,6 +53,12 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 3,
         sqlite: include_str!("sqlite/0003_roles.sql"),
         postgres: include_str!("postgres/0003_roles.sql"),
+    },
+    Migration {
+        room: "chat",
+        number: 4,
+        sqlite: include_str!("sqlite/0004_images.sql"),
+        postgres: include_str!("postgres/0004_images.sql"),
     },
 ];
 
@@ -115,6 +126,33 @@ pub const TABLES: &[Table] = &[
             Column::new("pos", ColumnKind::Past),
         ],
         key: &["thread", "user"],
+    },
+    Table {
+        name: "image",
+        columns: &[
+            Column::id("thread"),
+            Column::id("image"),
+            Column::bytes("uploader"),
+            Column::bytes("name").nullable(),
+            Column::new("kind", ColumnKind::Small),
+            Column::int("bytes"),
+            Column::new("small_kind", ColumnKind::Small).nullable(),
+            Column::int("small_bytes").nullable(),
+            Column::int("begun_ms"),
+            Column::new("state", ColumnKind::Small),
+        ],
+        key: &["thread", "image"],
+    },
+    Table {
+        name: "image_chunk",
+        columns: &[
+            Column::id("thread"),
+            Column::id("image"),
+            Column::new("view", ColumnKind::Small),
+            Column::int("number"),
+            Column::bytes("data"),
+        ],
+        key: &["thread", "image", "view", "number"],
     },
     Table {
         name: "purge",

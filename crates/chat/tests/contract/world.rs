@@ -361,6 +361,7 @@ pub fn text_doc(text: &str) -> MessageDoc {
         sender_display_name: None,
         metadata: Metadata::new(),
         high_priority: false,
+        attachments: Vec::new(),
     }
 }
 

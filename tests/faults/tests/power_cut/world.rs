@@ -387,6 +387,7 @@ impl Sender {
             sender_display_name: None,
             metadata: Default::default(),
             high_priority: false,
+            attachments: Vec::new(),
         };
         let change = SendMessage::new(world.at(thread, self.sender), false, &doc);
         let Some(stamp) = world.commit(change).await else {
@@ -412,6 +413,7 @@ impl Sender {
             content: Some(text(op)),
             metadata: None,
             high_priority: None,
+            attachments: None,
         };
         let told = world.commit(change).await.is_some();
         if told {
