@@ -3,14 +3,15 @@
 
 mod content;
 pub mod http;
+pub mod images;
 pub mod jobs;
 mod model;
 mod rules;
 pub mod store;
 
 pub use model::{
-    ChangedDoc, Kinds, MEMBERS_NAMED, Member, MemberDoc, MessageDoc, ReceiptDoc, ShareHistory, StoredMessage,
-    SystemDoc, ThreadInfo, ThreadLine, TypingDoc,
+    AttachedImage, ChangedDoc, Kinds, MEMBERS_NAMED, Member, MemberDoc, MessageDoc, ReceiptDoc, ShareHistory,
+    StoredImage, StoredMessage, SystemDoc, ThreadInfo, ThreadLine, TypingDoc,
 };
 pub use rules::ChatRefused;
 pub use store::{MIGRATIONS, TABLES};

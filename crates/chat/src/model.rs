@@ -1,8 +1,10 @@
 //! What chat is about, as it is stored and as queries give it.
 
-use samband_core::{Kind, Millis, Stamp, ThreadId, UserId};
+use samband_core::{ImageId, Kind, Millis, Stamp, ThreadId, UserId};
 use samband_wire_chat::{MessageType, Metadata, RetentionPolicy};
 use serde::{Deserialize, Serialize};
+
+use crate::images::ImageKind;
 
 /// The kinds of entries in a thread's log. Messages first; they alone have a sequence number.
 pub struct Kinds;
@@ -50,6 +52,24 @@ pub struct MessageDoc {
     pub metadata: Metadata,
     #[serde(rename = "h", skip_serializing_if = "std::ops::Not::not", default)]
     pub high_priority: bool,
+    #[serde(rename = "a", skip_serializing_if = "Vec::is_empty", default)]
+    pub attachments: Vec<AttachedImage>,
+}
+
+/// An image that a message shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedImage {
+    /// The image's 16 bytes.
+    #[serde(rename = "i")]
+    pub image: [u8; 16],
+    #[serde(rename = "n", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+}
+
+impl AttachedImage {
+    pub fn id(&self) -> ImageId {
+        ImageId::from_bytes(self.image)
+    }
 }
 
 impl MessageDoc {
@@ -60,6 +80,7 @@ impl MessageDoc {
             sender_display_name: None,
             metadata: Metadata::new(),
             high_priority: false,
+            attachments: Vec::new(),
         }
     }
 }
@@ -155,6 +176,7 @@ pub struct Member {
     pub display_name: Option<String>,
     pub share_history: ShareHistory,
     pub metadata: Metadata,
+    pub roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +205,7 @@ pub struct StoredMember {
     pub display_name: Option<String>,
     pub share_history: Millis,
     pub metadata: Metadata,
+    pub roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,4 +225,15 @@ pub struct StoredReceipt {
     pub user: UserId,
     pub message: Stamp,
     pub read: Millis,
+}
+
+/// What is known of an image beside its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredImage {
+    pub uploader: UserId,
+    pub name: Option<String>,
+    pub kind: ImageKind,
+    pub bytes: i64,
+    /// Kind and bytes of what is shown as small, where that is not the original.
+    pub small: Option<(ImageKind, i64)>,
 }

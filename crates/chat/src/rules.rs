@@ -3,6 +3,8 @@
 use samband_store::{CommitError, RepeatRefused, StoreError};
 use samband_wire_core::ApiError;
 
+use crate::images::NoImage;
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChatRefused {
     #[error("There is no such chat thread.")]
@@ -19,6 +21,12 @@ pub enum ChatRefused {
     ThreadFull { limit: usize, met: usize },
     #[error("Read receipts and typing are for threads of at most {limit} participants; this one has {met}.")]
     TooManyForReceipts { limit: usize, met: usize },
+    #[error("There is no such image in the chat thread.")]
+    ImageNotFound,
+    #[error("Only its uploader may {0} an image.")]
+    NotUploader(&'static str),
+    #[error(transparent)]
+    NoImage(#[from] NoImage),
     #[error("The idempotency key was used for a different request.")]
     OtherRequest,
     #[error("The store is unavailable.")]
@@ -35,6 +43,15 @@ impl From<ChatRefused> for ApiError {
             ChatRefused::NotParticipant | ChatRefused::NotSender => Self::forbidden(message),
             ChatRefused::TooManyForReceipts { .. } => Self::forbidden(message),
             ChatRefused::ThreadFull { .. } => Self::bad_request(message).with_target("participants"),
+            ChatRefused::ImageNotFound => Self::not_found(message).with_target("imageId"),
+            ChatRefused::NotUploader(_) => Self::forbidden(message),
+            // The body's kind is what is wrong, whatever the request called it (RFC 9110, section 15.5.16).
+            ChatRefused::NoImage(NoImage::OtherKind) => Self::new(
+                http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UnsupportedMediaType",
+                message,
+            ),
+            ChatRefused::NoImage(_) => Self::bad_request(message).with_target("chatImageFile"),
             ChatRefused::OtherRequest => Self::bad_request(message).with_target("repeatability-request-id"),
             ChatRefused::Unavailable => Self::unavailable(),
         }

@@ -5,6 +5,8 @@
 mod deletion;
 #[path = "contract/heard.rs"]
 mod heard;
+#[path = "contract/images.rs"]
+mod images;
 #[path = "contract/isolation.rs"]
 mod isolation;
 #[path = "contract/listing.rs"]

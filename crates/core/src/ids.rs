@@ -69,6 +69,25 @@ guid_id!(
     /// A chat thread, `19:<32 hex digits>@thread.v2`.
     ThreadId
 );
+guid_id!(
+    /// An image in a chat thread.
+    ImageId
+);
+
+impl fmt::Display for ImageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ImageId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        parse_hyphenated(text)
+            .map(Self)
+            .ok_or_else(|| IdError::new(text, "an image id"))
+    }
+}
 
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,7 +10,7 @@ pub mod random;
 pub mod time;
 
 pub use caller::{Caller, KeySlot, Scope, Scopes, Who};
-pub use ids::{IdError, Identifier, LogPosition, ResourceId, Stamp, StreamId, ThreadId, UserId};
+pub use ids::{IdError, Identifier, ImageId, LogPosition, ResourceId, Stamp, StreamId, ThreadId, UserId};
 pub use limits::{Limits, Profile};
 pub use note::{Kind, Note, Publish};
 pub use private::{Personal, Secret};

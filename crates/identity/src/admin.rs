@@ -30,6 +30,7 @@ const REVOKE: &str = "/_samband/v1/admin/resources/{name}/users/{id}/:revokeAcce
 const ROTATE: &str = "/_samband/v1/admin/signingKeys/:rotate";
 
 pub static SERVICE: Service = Service {
+    about: &[],
     name: "users",
     versions: &[],
     envelope: |_| Envelope::Nested,
@@ -104,7 +105,7 @@ impl Admin {
 
 async fn create_user(admin: Arc<Admin>, request: Request) -> Result<Reply, ApiError> {
     let resource = admin.resource(&request)?;
-    let user = admin.users.create(resource).await.map_err(refusal)?;
+    let user = admin.users.create(resource, None).await.map_err(refusal)?;
     Ok(Reply::json(
         201,
         &UserView {
@@ -148,7 +149,11 @@ async fn issue_token(admin: Arc<Admin>, request: Request) -> Result<Reply, ApiEr
 async fn revoke_tokens(admin: Arc<Admin>, request: Request) -> Result<Reply, ApiError> {
     let resource = admin.resource(&request)?;
     let user = admin.users.parse(resource, request.param(1)).map_err(refusal)?;
-    admin.users.revoke_tokens(resource, user, None).await.map_err(refusal)?;
+    admin
+        .users
+        .revoke_tokens(resource, user, None, None)
+        .await
+        .map_err(refusal)?;
     Ok(Reply::empty(204))
 }
 

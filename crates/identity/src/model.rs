@@ -20,6 +20,8 @@ pub enum IdentityError {
     UserNotFound,
     #[error("A token lives 60 to 1440 minutes; {0} was asked for.")]
     BadLifetime(i64),
+    #[error("The id of the repeatable request was used for a different one.")]
+    OtherRequest,
     #[error("The store is unavailable.")]
     Unavailable,
 }

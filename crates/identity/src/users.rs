@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use samband_core::{Clock, Identifier, Millis, Random, ResourceId, Scopes, UserId, Who};
-use samband_store::{CommitError, Store};
+use samband_store::{CommitError, RepeatKey, RepeatRefused, Repeatable, Store};
 
 use crate::model::{AccessToken, IdentityError, check_lifetime};
 use crate::store::{CreateUser, DeleteUser, NoSuchUser, RevokeTokens};
@@ -35,25 +35,46 @@ impl Users {
         }
     }
 
-    pub async fn create(&self, resource: ResourceId) -> Result<UserId, IdentityError> {
+    pub async fn create(&self, resource: ResourceId, repeat: Option<RepeatKey>) -> Result<UserId, IdentityError> {
+        Ok(self.created(resource, repeat).await?.0)
+    }
+
+    /// The user, and when it was created: before now if the request is a repeated one.
+    async fn created(
+        &self,
+        resource: ResourceId,
+        repeat: Option<RepeatKey>,
+    ) -> Result<(UserId, Millis), IdentityError> {
         let user = UserId::new(self.clock.now(), &*self.random);
-        self.store
-            .commit(CreateUser { resource, user })
-            .await
-            .map_err(|_| IdentityError::Unavailable)?;
-        Ok(user)
+        let change = CreateUser { resource, user };
+        let created = match repeat {
+            None => self
+                .store
+                .commit(change)
+                .await
+                .map_err(|_| IdentityError::Unavailable)?,
+            Some(key) => {
+                let repeated = self.store.commit(Repeatable { key, change }).await;
+                repeated.map_err(|error| refused_once(error, |()| IdentityError::Unavailable))?
+            }
+        };
+        Ok((UserId::from_bytes(created.user), Millis(created.at_ms)))
     }
 
     pub async fn create_with_token(
         &self,
         resource: ResourceId,
         wish: TokenWish<'_>,
+        repeat: Option<RepeatKey>,
     ) -> Result<(UserId, AccessToken), IdentityError> {
         let lifetime_minutes = check_lifetime(wish.lifetime_minutes)?;
-        let user = self.create(resource).await?;
-        let token = self
-            .tokens
-            .issue_at_generation(self.issue(resource, user, &wish, lifetime_minutes), 0)?;
+        let (user, now) = self.created(resource, repeat).await?;
+        // Of the same moment and for as long as the first: what was revoked since is not given anew.
+        let issue = Issue {
+            now,
+            ..self.issue(resource, user, &wish, lifetime_minutes)
+        };
+        let token = self.tokens.issue_at_generation(issue, 0)?;
         Ok((user, token))
     }
 
@@ -87,23 +108,36 @@ impl Users {
         resource: ResourceId,
         user: UserId,
         issued_before: Option<Millis>,
+        repeat: Option<RepeatKey>,
     ) -> Result<(), IdentityError> {
-        let outcome = self
-            .store
-            .commit(RevokeTokens {
-                resource,
-                user,
-                issued_before,
-            })
-            .await;
+        let change = RevokeTokens {
+            resource,
+            user,
+            issued_before,
+        };
+        let outcome = match repeat {
+            None => self.store.commit(change).await.map_err(refused),
+            Some(key) => {
+                let repeated = self.store.commit(Repeatable { key, change }).await;
+                repeated.map_err(|error| refused_once(error, |NoSuchUser| IdentityError::UserNotFound))
+            }
+        };
         self.tokens.forget(resource, user);
-        outcome.map_err(refused)
+        outcome
     }
 
     pub async fn delete(&self, resource: ResourceId, user: UserId) -> Result<(), IdentityError> {
         let outcome = self.store.commit(DeleteUser { resource, user }).await;
         self.tokens.forget(resource, user);
         outcome.map_err(refused)
+    }
+}
+
+fn refused_once<R>(error: CommitError<RepeatRefused<R>>, refused: impl FnOnce(R) -> IdentityError) -> IdentityError {
+    match error {
+        CommitError::Refused(RepeatRefused::OtherRequest) => IdentityError::OtherRequest,
+        CommitError::Refused(RepeatRefused::Change(refusal)) => refused(refusal),
+        CommitError::Unavailable => IdentityError::Unavailable,
     }
 }
 

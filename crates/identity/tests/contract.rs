@@ -128,7 +128,7 @@ async fn on_every_engine(test: impl AsyncFn(World)) {
 
 impl World {
     async fn user(&self) -> UserId {
-        self.users.create(self.resource).await.expect("a user")
+        self.users.create(self.resource, None).await.expect("a user")
     }
 
     async fn ask(&self, resource: ResourceId, user: UserId, by: Who, body: Value) -> Result<Value, ApiError> {
@@ -207,7 +207,7 @@ async fn users_are_of_one_resource() {
         let issued = world.ask(other, user, KEY, body).await;
         assert_eq!(issued.unwrap_err().status, http::StatusCode::NOT_FOUND);
         let missing = Err(IdentityError::UserNotFound);
-        assert_eq!(world.users.revoke_tokens(other, user, None).await, missing);
+        assert_eq!(world.users.revoke_tokens(other, user, None, None).await, missing);
         assert_eq!(world.users.delete(other, user).await, missing);
         let token = world.token(user).await;
         world.holds(&token, user).await;
@@ -296,7 +296,7 @@ async fn revoking_ends_every_token_so_far_and_none_that_follows() {
 
         world
             .users
-            .revoke_tokens(world.resource, user, None)
+            .revoke_tokens(world.resource, user, None, None)
             .await
             .expect("revoked");
         // In the same millisecond: it is the generation that counts, not the time.
@@ -309,7 +309,7 @@ async fn revoking_ends_every_token_so_far_and_none_that_follows() {
 
         world
             .users
-            .revoke_tokens(world.resource, user, None)
+            .revoke_tokens(world.resource, user, None, None)
             .await
             .expect("revoked");
         world.is_revoked(&anew).await;
@@ -330,7 +330,10 @@ async fn revoking_what_was_issued_before_a_moment_spares_the_rest() {
         world.holds(&early, user).await;
 
         let revoke = async |moment| {
-            let revoked = world.users.revoke_tokens(world.resource, user, Some(moment)).await;
+            let revoked = world
+                .users
+                .revoke_tokens(world.resource, user, Some(moment), None)
+                .await;
             revoked.expect("revoked");
         };
         revoke(moment).await;
@@ -366,9 +369,12 @@ async fn a_deleted_user_has_no_tokens_and_gets_none() {
         assert_eq!(issued.unwrap_err().status, http::StatusCode::NOT_FOUND);
         let missing = Err(IdentityError::UserNotFound);
         assert_eq!(world.users.delete(world.resource, user).await, missing);
-        assert_eq!(world.users.revoke_tokens(world.resource, user, None).await, missing);
         assert_eq!(
-            world.users.revoke_tokens(world.resource, user, Some(START)).await,
+            world.users.revoke_tokens(world.resource, user, None, None).await,
+            missing
+        );
+        assert_eq!(
+            world.users.revoke_tokens(world.resource, user, Some(START), None).await,
             missing
         );
         world.holds(&neighbours, neighbour).await;
@@ -384,7 +390,7 @@ async fn a_user_that_never_was_gets_no_token() {
             .ask(world.resource, nobody, KEY, json!({"scopes": ["chat"]}))
             .await;
         assert_eq!(issued.unwrap_err().status, http::StatusCode::NOT_FOUND);
-        let revoked = world.users.revoke_tokens(world.resource, nobody, None).await;
+        let revoked = world.users.revoke_tokens(world.resource, nobody, None, None).await;
         assert_eq!(revoked, Err(IdentityError::UserNotFound));
     })
     .await;
@@ -462,7 +468,11 @@ async fn nothing_passes_once_a_revocation_is_acknowledged() {
                     }
                 });
             }
-            world.users.revoke_tokens(world.resource, user, None).await.unwrap();
+            world
+                .users
+                .revoke_tokens(world.resource, user, None, None)
+                .await
+                .unwrap();
             revoked.store(true, Ordering::SeqCst);
             while let Some(done) = requests.join_next().await {
                 done.unwrap();
@@ -482,11 +492,11 @@ async fn a_store_that_is_closed_lets_known_tokens_pass_and_no_others() {
         assert_eq!(world.verify(&known).await, Ok(user));
         assert_eq!(world.verify(&unknown).await, Err(TokenFault::Unavailable));
         // It is not known whether this was revoked: the store is to be asked again.
-        let revoked = world.users.revoke_tokens(world.resource, user, None).await;
+        let revoked = world.users.revoke_tokens(world.resource, user, None, None).await;
         assert_eq!(revoked, Err(IdentityError::Unavailable));
         assert_eq!(world.verify(&known).await, Err(TokenFault::Unavailable));
         assert_eq!(
-            world.users.create(world.resource).await,
+            world.users.create(world.resource, None).await,
             Err(IdentityError::Unavailable)
         );
     })
@@ -536,7 +546,11 @@ async fn a_grant_is_checked_again_without_its_token() {
 
         let mut news = world.tokens.revocations();
         assert!(!news.has_changed().unwrap());
-        world.users.revoke_tokens(world.resource, user, None).await.unwrap();
+        world
+            .users
+            .revoke_tokens(world.resource, user, None, None)
+            .await
+            .unwrap();
         assert!(news.has_changed().unwrap(), "connections are told");
         each_is([revoked; 3]).await;
         news.mark_unchanged();
@@ -692,4 +706,38 @@ async fn a_token_of_another_server_or_changed_on_the_way_is_none() {
         assert_eq!(world.verify(&issued[n].1).await, Ok(issued[n].0));
         assert_eq!(world.verify(&other.1).await, Err(TokenFault::Invalid));
     }
+}
+
+#[tokio::test]
+async fn a_repeated_creation_is_one_user_and_a_repeated_revocation_is_one_revocation() {
+    on_every_engine(async |world: World| {
+        let key = |id: &str, hash| samband_store::RepeatKey {
+            scope: b"CreateIdentity".to_vec(),
+            key: id.into(),
+            request_hash: [hash; 32],
+        };
+        let users = &world.users;
+        let first = users.create(world.resource, Some(key("a", 1))).await.unwrap();
+        world.clock.advance(1_000);
+        assert_eq!(users.create(world.resource, Some(key("a", 1))).await, Ok(first));
+        assert_ne!(users.create(world.resource, Some(key("b", 1))).await, Ok(first));
+        let other = users.create(world.resource, Some(key("a", 2))).await;
+        assert_eq!(other, Err(IdentityError::OtherRequest));
+
+        let revoke = async |id: &str, user| {
+            let key = samband_store::RepeatKey {
+                scope: b"RevokeAccessTokens".to_vec(),
+                ..key(id, 1)
+            };
+            users.revoke_tokens(world.resource, user, None, Some(key)).await
+        };
+        revoke("a", first).await.unwrap();
+        let token = world.token(first).await;
+        revoke("a", first).await.unwrap();
+        // The second is the first again.
+        world.holds(&token, first).await;
+        revoke("b", first).await.unwrap();
+        world.is_revoked(&token).await;
+    })
+    .await;
 }

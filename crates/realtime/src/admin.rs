@@ -19,6 +19,7 @@ pub struct Admin {
 }
 
 pub static SERVICE: Service = Service {
+    about: &[],
     name: "realtime",
     versions: &[],
     envelope: |_| Envelope::Nested,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt};
 use http_body::{Body, Frame};
 use tokio::sync::mpsc;
 
@@ -15,6 +16,19 @@ impl Chunks {
     pub fn new() -> (mpsc::Sender<Bytes>, Self) {
         let (sender, receiver) = mpsc::channel(1);
         (sender, Self(receiver))
+    }
+
+    /// What a stream gives, each piece made when the one before is on its way.
+    pub fn of(mut pieces: BoxStream<'static, Bytes>) -> Self {
+        let (sender, chunks) = Self::new();
+        tokio::spawn(async move {
+            while let Some(piece) = pieces.next().await {
+                if sender.send(piece).await.is_err() {
+                    return;
+                }
+            }
+        });
+        chunks
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use samband_chat::{ChangedDoc, Kinds, MemberDoc, MessageDoc, ReceiptDoc, SystemDoc, TypingDoc};
+use samband_chat::{AttachedImage, ChangedDoc, Kinds, MemberDoc, MessageDoc, ReceiptDoc, SystemDoc, TypingDoc};
 use samband_core::{Millis, Note, Stamp, ThreadId, UserId};
 use samband_wire_chat::RetentionPolicy;
 use samband_wire_realtime::event::{
-    ChatEvent, EventParticipant, Initiator, Message, MessageDeleted, MessageEdited, ParticipantsChanged, ReadReceipt,
-    ThreadCreated, ThreadDeleted, ThreadProperties, ThreadPropertiesUpdated, Typing,
+    Attachment, AttachmentKind, ChatEvent, EventParticipant, Initiator, Message, MessageDeleted, MessageEdited,
+    ParticipantsChanged, ReadReceipt, ThreadCreated, ThreadDeleted, ThreadProperties, ThreadPropertiesUpdated, Typing,
 };
 use samband_wire_realtime::open::{self, CloudEvent, Level, Place};
 use samband_wire_realtime::payload::{self, SharedPayload};
@@ -290,9 +290,26 @@ fn message(note: &Note, thread: ThreadId, sender: UserId, doc: MessageDoc, html:
         html,
         content: doc.content,
         metadata: doc.metadata,
-        attachments: Vec::new(),
+        attachments: doc
+            .attachments
+            .into_iter()
+            .map(|image| attachment(thread, image))
+            .collect(),
         version: note.stamp,
         created: Millis(id.0),
+    }
+}
+
+fn attachment(thread: ThreadId, attached: AttachedImage) -> Attachment {
+    let id = attached.id().to_string();
+    // `:` and `@` may stand in a path as they are.
+    let path = |view| Some(format!("/chat/threads/{thread}/images/{id}/views/{view}"));
+    Attachment {
+        kind: AttachmentKind::Image,
+        name: attached.name,
+        url: path("original"),
+        preview_url: path("small"),
+        id,
     }
 }
 

@@ -13,6 +13,7 @@ mod shared;
 mod signalling;
 mod upgrade;
 
+pub use chunks::Chunks;
 pub use event::newcomers;
 pub use hub::{Endpoint, Hub};
 pub use leash::Right;

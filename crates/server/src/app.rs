@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use rustls::server::ResolvesServerCert;
@@ -111,7 +112,13 @@ pub struct Running {
 }
 
 impl Start {
-    pub async fn run(self) -> Result<Running> {
+    /// Boxed, as is [`Running::stop`]: so the whole server is compiled here, and not again in each program that
+    /// starts one.
+    pub fn run(self) -> BoxFuture<'static, Result<Running>> {
+        Box::pin(self.start())
+    }
+
+    async fn start(self) -> Result<Running> {
         meter::install();
         let Self {
             config,
@@ -182,6 +189,7 @@ impl Start {
             limits: limits.clone(),
             bus: bus.clone(),
             typing: Default::default(),
+            workshop: Default::default(),
         });
         let hub = Hub::start(store.clone(), &bus);
         let router = router(&RoomParts {
@@ -222,6 +230,7 @@ impl Start {
                 base_domain: config.server.base_domain.clone(),
             },
             realtime,
+            uploads: Default::default(),
             rates: limits.rates.then(Rates::default),
             clock: clock.clone(),
             probes: Probes {
@@ -231,6 +240,7 @@ impl Start {
             },
             settings: Settings {
                 max_body_bytes: config.server.max_body_bytes,
+                max_file_bytes: limits.image_bytes,
                 strict_api_version: config.server.strict_api_version,
                 public_url: Some(config.server.public_url.trim_end_matches('/').to_owned())
                     .filter(|url| !url.is_empty()),
@@ -297,7 +307,11 @@ impl Start {
 
 impl Running {
     /// Takes nothing new, lets what is under way finish, and closes the store.
-    pub async fn stop(self) {
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.finish())
+    }
+
+    async fn finish(self) {
         self.front.probes.draining.store(true, Ordering::Relaxed);
         tokio::time::sleep(self.notice).await;
         let _ = self.stop.send(true);

@@ -69,6 +69,7 @@ pub struct BusSection {
 pub struct LimitsSection {
     pub profile: String,
     pub message_bytes: usize,
+    pub image_bytes: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +208,7 @@ impl Config {
         let profile = self.limits.profile.parse().unwrap_or_default();
         Limits {
             message_bytes: self.limits.message_bytes,
+            image_bytes: self.limits.image_bytes,
             ..Limits::of(profile)
         }
     }

@@ -13,10 +13,10 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET,POST,PUT,PATCH,DELETE
 /// Named one by one: `*` does not cover Authorization.
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization,content-type,x-skypetoken,x-ms-client-request-id,x-ms-return-client-request-id,x-ms-useragent,\
-     repeatability-request-id,repeatability-first-sent,idempotency-token,last-event-id",
+     repeatability-request-id,repeatability-first-sent,idempotency-token,last-event-id,image-filename",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "www-authenticate,x-trouter-skypetoken-deprecated,ms-cv,x-ms-request-id,x-ms-error-code,retry-after,location",
+    "www-authenticate,x-trouter-skypetoken-deprecated,ms-cv,x-ms-request-id,x-ms-error-code,retry-after,location,etag",
 );
 const SECONDS: HeaderValue = HeaderValue::from_static("600");
 

@@ -9,14 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
 };
 use http::request::Parts;
 use http::{Request as HttpRequest, Response};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use samband_core::{Clock, Stopwatch};
-use samband_realtime::{Answer, RealTime};
+use samband_realtime::{Answer, Chunks, RealTime};
 use samband_wire_core::request::Query;
 use samband_wire_core::{ApiError, Auth, Envelope, Reply, Request};
 
@@ -25,10 +25,17 @@ use crate::correlation::Correlation;
 use crate::cors;
 use crate::probes::Probes;
 use crate::rates::Rates;
+
 use crate::router::{Found, Router};
+use crate::uploads::Uploads;
 
 /// A body that has not arrived by then is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What is read of a body that nobody wants. A connection closed with bytes unread is reset, and the client may
+/// never see why it was refused.
+const DISCARDED_BYTES: usize = 8 << 20;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The open event stream.
 const EVENTS: &str = "/_samband/v1/events";
@@ -42,6 +49,8 @@ pub struct Front {
     pub clock: Arc<dyn Clock>,
     pub probes: Probes,
     pub realtime: RealTime,
+    /// For the files of uploads under way.
+    pub uploads: Uploads,
     pub settings: Settings,
     /// Random at start: request ids of one run are this and a counter.
     pub run_id: u64,
@@ -50,6 +59,7 @@ pub struct Front {
 
 pub struct Settings {
     pub max_body_bytes: usize,
+    pub max_file_bytes: usize,
     pub strict_api_version: bool,
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<std::net::IpAddr>,
@@ -109,7 +119,7 @@ impl Front {
         &self,
         origin: &Origin,
         parts: &Parts,
-        body: Incoming,
+        mut body: Incoming,
         correlation: &Correlation,
         watch: Stopwatch,
     ) -> Answer {
@@ -128,6 +138,7 @@ impl Front {
                     .service
                     .map_or(Envelope::Nested, |service| (service.envelope)(nowhere.version));
                 metrics::counter!("samband_requests_unrouted_total").increment(1);
+                discard(parts, &mut body).await;
                 return refuse(Failure {
                     error: nowhere.error,
                     envelope,
@@ -144,7 +155,7 @@ impl Front {
         let (meter, version, op) = (&found.route.meter, found.version, found.route.endpoint.op);
         let envelope = (found.route.service.envelope)(version);
         let (request_id, cv) = (correlation.request_id.as_str(), correlation.vector.as_str());
-        let served = AssertUnwindSafe(self.call(origin, parts, body, query, found))
+        let served = AssertUnwindSafe(self.call(origin, parts, &mut body, query, found))
             .catch_unwind()
             .await;
         let outcome = served.unwrap_or_else(|_| {
@@ -156,6 +167,9 @@ impl Front {
                 "The server met an internal error.",
             ))
         });
+        if outcome.is_err() {
+            discard(parts, &mut body).await;
+        }
         let response = match outcome {
             Ok(reply) => respond(reply),
             Err(error) => refuse(Failure {
@@ -188,7 +202,7 @@ impl Front {
         &self,
         origin: &Origin,
         parts: &Parts,
-        body: Incoming,
+        body: &mut Incoming,
         query: Query,
         found: Found<'_>,
     ) -> Result<Reply, ApiError> {
@@ -202,7 +216,26 @@ impl Front {
             Auth::Open => Some(self.gate.anyone(named.as_deref())),
             Auth::Key => None,
         };
-        let body = self.read_body(parts, body).await?;
+        let limit = match found.route.endpoint.takes_file {
+            true => self.settings.max_file_bytes,
+            false => self.settings.max_body_bytes,
+        };
+        let announced = announced_length(parts);
+        if let Some(length) = announced
+            && length > limit as u64
+        {
+            return Err(too_large(&length.to_string(), limit));
+        }
+        // Held until the file is stored.
+        let _room = match found.route.endpoint.takes_file {
+            true => Some(
+                self.uploads
+                    .take(announced.map_or(limit, |length| length as usize))
+                    .await?,
+            ),
+            false => None,
+        };
+        let body = read_body(body, limit).await?;
         let caller = match known {
             Some(caller) => caller,
             None => self.gate.key(parts, host, &body, named)?,
@@ -223,36 +256,6 @@ impl Front {
             base_url: self.base_url(origin, parts, host),
         };
         (found.route.handler)(request).await
-    }
-
-    async fn read_body(&self, parts: &Parts, body: Incoming) -> Result<Bytes, ApiError> {
-        let limit = self.settings.max_body_bytes;
-        let too_large = |met: &str| {
-            let message = format!("The request body has {met} bytes; at most {limit} are allowed.");
-            ApiError::too_large("RequestBodyTooLarge", message)
-        };
-        let announced = parts
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if let Some(length) = announced
-            && length > limit as u64
-        {
-            return Err(too_large(&length.to_string()));
-        }
-        match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("more")),
-            Ok(Err(_)) => Err(ApiError::bad_request("The request body could not be read.")),
-            Err(_) => {
-                let status = http::StatusCode::REQUEST_TIMEOUT;
-                Err(ApiError::new(
-                    status,
-                    "RequestTimeout",
-                    "The request body did not arrive in time.",
-                ))
-            }
-        }
     }
 
     /// How the client knows this server, for links in answers.
@@ -280,6 +283,49 @@ impl Front {
     }
 }
 
+/// Reads what is left of a refused request's body, up to a bound.
+async fn discard(parts: &Parts, body: &mut Incoming) {
+    // Over HTTP/2 a stream ends by itself, and who waits for 100 (Continue) has sent no body yet.
+    if body.is_end_stream() || parts.version >= http::Version::HTTP_2 || parts.headers.contains_key(EXPECT) {
+        return;
+    }
+    let mut left = DISCARDED_BYTES;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, reading).await;
+}
+
+fn announced_length(parts: &Parts) -> Option<u64> {
+    parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(met: &str, limit: usize) -> ApiError {
+    let message = format!("The request body has {met} bytes; at most {limit} are allowed.");
+    ApiError::too_large("RequestBodyTooLarge", message)
+}
+
+async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, ApiError> {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("more", limit)),
+        Ok(Err(_)) => Err(ApiError::bad_request("The request body could not be read.")),
+        Err(_) => {
+            let status = http::StatusCode::REQUEST_TIMEOUT;
+            Err(ApiError::new(
+                status,
+                "RequestTimeout",
+                "The request body did not arrive in time.",
+            ))
+        }
+    }
+}
+
 /// The literal Host, or `:authority` in HTTP/2.
 fn host(parts: &Parts) -> &str {
     let header = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
@@ -297,8 +343,11 @@ fn single_port(host: &str) -> &str {
 }
 
 pub fn respond(reply: Reply) -> Answer {
-    let empty = reply.body.is_empty();
-    let mut response = Response::new(Either::Left(Full::new(reply.body)));
+    let empty = reply.body.is_empty() && reply.pieces.is_none();
+    let mut response = Response::new(match reply.pieces {
+        Some(pieces) => Either::Right(Chunks::of(pieces.0)),
+        None => Either::Left(Full::new(reply.body)),
+    });
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     if !empty {

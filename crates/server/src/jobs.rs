@@ -60,6 +60,9 @@ impl Jobs {
             Ok(threads) => tracing::info!(threads, "deleted by their retention policy"),
             Err(error) => tracing::warn!(%error, "threads that are due could not be deleted yet"),
         }
+        if let Err(error) = samband_chat::jobs::remove_images(&self.store, lease, &*self.clock).await {
+            tracing::warn!(%error, "deleted images could not be removed yet");
+        }
         if let Err(error) = samband_store::forget_expired_repeats(&self.store, lease).await {
             tracing::warn!(%error, "expired idempotency keys could not be removed yet");
         }

@@ -18,6 +18,7 @@ mod router;
 mod services;
 mod tls;
 pub mod trust;
+mod uploads;
 
 pub use app::{DevelopmentKey, Running, ServerInfo, Start, Weakness};
 pub use auth::Origin;

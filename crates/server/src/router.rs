@@ -26,6 +26,8 @@ struct Place {
 pub struct Router {
     routes: Vec<Route>,
     paths: matchit::Router<Place>,
+    /// By the first segment of their paths, for errors at paths that are nobody's.
+    services: HashMap<&'static str, &'static Service>,
 }
 
 /// Where a request leads.
@@ -51,6 +53,7 @@ impl Router {
     pub fn new(services: Vec<(&'static Service, Vec<(&'static str, Handler)>)>) -> Result<Self, String> {
         let mut routes = Vec::new();
         let mut places: HashMap<&'static str, Place> = HashMap::new();
+        let mut of_segment = HashMap::new();
         for (service, handlers) in services {
             let mut handlers: HashMap<_, _> = handlers.into_iter().collect();
             for endpoint in service.endpoints {
@@ -68,6 +71,7 @@ impl Router {
                     meter,
                 });
                 for served in endpoint.history {
+                    of_segment.entry(first_segment(served.path)).or_insert(service);
                     places.entry(served.path).or_default().served.push((served, index));
                 }
             }
@@ -79,7 +83,11 @@ impl Router {
         for (path, place) in places {
             paths.insert(path, place).map_err(|error| format!("{path}: {error}"))?;
         }
-        Ok(Self { routes, paths })
+        Ok(Self {
+            routes,
+            paths,
+            services: of_segment,
+        })
     }
 
     /// `path` is as on the wire: parameters are decoded after matching, so that an encoded `/`
@@ -102,12 +110,14 @@ impl Router {
         let matched = match self.paths.at(path) {
             Ok(matched) => matched,
             Err(_) => {
-                return Err(refuse(
-                    ApiError::not_found("There is nothing at this path."),
-                    None,
-                    ApiVersion::NONE,
-                    None,
-                ));
+                let service = self.services.get(first_segment(path)).copied();
+                let versioned = service.filter(|service| !service.versions.is_empty());
+                let version = versioned.map_or(ApiVersion::NONE, |service| {
+                    samband_wire_core::version::resolve(asked, service.versions, strict)
+                        .map_or_else(|_| newest(service), |resolved| resolved.served)
+                });
+                let error = ApiError::not_found("There is nothing at this path.");
+                return Err(refuse(error, service, version, None));
             }
         };
         let place = matched.value;
@@ -150,6 +160,10 @@ impl Router {
             unknown_version,
         })
     }
+}
+
+fn first_segment(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 fn newest(service: &Service) -> ApiVersion {

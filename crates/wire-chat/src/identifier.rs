@@ -8,11 +8,22 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentifierModel {
+    kind: Option<Kind>,
     raw_id: Option<String>,
     communication_user: Option<CommunicationUser>,
     phone_number: Option<PhoneNumber>,
     microsoft_teams_user: Option<MicrosoftTeamsUser>,
     microsoft_teams_app: Option<MicrosoftTeamsApp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    Unknown,
+    CommunicationUser,
+    PhoneNumber,
+    MicrosoftTeamsUser,
+    MicrosoftTeamsApp,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,11 +89,25 @@ impl IdentifierModel {
             };
             Identifier::MicrosoftTeamsApp(format!("{prefix}{}", app.app_id))
         });
-        let mut kinds = [user, phone, teams_user, teams_app].into_iter().flatten();
+        let kinds = [
+            (Kind::CommunicationUser, user),
+            (Kind::PhoneNumber, phone),
+            (Kind::MicrosoftTeamsUser, teams_user),
+            (Kind::MicrosoftTeamsApp, teams_app),
+        ];
+        let mut kinds = kinds
+            .into_iter()
+            .filter_map(|(kind, identifier)| Some((kind, identifier?)));
         let first = kinds.next();
         if kinds.next().is_some() {
             return Err("An identifier is of one kind only.");
         }
+        let first = match (first, self.kind) {
+            (Some((kind, _)), Some(told)) if kind != told => {
+                return Err("The identifier is of another kind than it says.");
+            }
+            (first, _) => first.map(|(_, identifier)| identifier),
+        };
         let identifier = match (first, self.raw_id) {
             (Some(identifier), _) => identifier,
             (None, Some(raw_id)) => Identifier::from_raw_id(&raw_id),
@@ -172,6 +197,11 @@ mod tests {
             read(r#"{"microsoftTeamsUser":{"userId":"x","cloud":"gcch"}}"#).unwrap(),
             "8:gcch:x"
         );
+        assert_eq!(
+            read(r#"{"kind":"phoneNumber","phoneNumber":{"value":"+1425"}}"#).unwrap(),
+            "4:+1425"
+        );
+        assert!(read(r#"{"kind":"communicationUser","phoneNumber":{"value":"+1425"}}"#).is_err());
         assert!(read("{}").is_err());
         assert!(read(r#"{"phoneNumber":{"value":"1"},"communicationUser":{"id":"8:x"}}"#).is_err());
     }

@@ -4,15 +4,17 @@
 //! writes an answer in that version's form.
 
 mod about;
+mod attachments;
 pub mod identifier;
 mod requests;
 mod responses;
 mod shape;
 mod table;
 
+pub use attachments::{Attachment, AttachmentType, AttachmentWish, Attachments, IMAGE, UploadedImage};
 pub use requests::{
     AddParticipants, CreateThread, MessageType, Metadata, MetadataPatch, ParticipantWish, ReadReceiptWish,
-    RetentionPolicy, SendMessage, Typing, UpdateMessage, UpdateThread,
+    RetentionPolicy, SendMessage, Typing, UpdateMessage, UpdateParticipant, UpdateThread,
 };
 pub use responses::{
     AddedParticipants, CreatedThread, Message, MessageContent, Paged, Participant, ReadReceipt, SentMessage, Thread,
@@ -26,10 +28,13 @@ use samband_wire_core::ApiVersion;
 // Oldest first, one file each. A new api-version is a file and a row here.
 samband_wire_core::versions! {
     v2020_09_21_preview2,
+    v2020_11_01_preview3,
+    v2021_01_27_preview4,
     v2021_03_01_preview5,
     v2021_03_07,
     v2021_04_05_preview6,
     v2021_09_07,
+    v2021_10_01_preview7,
     v2023_04_01_preview,
     v2023_07_01_preview,
     v2023_11_07,

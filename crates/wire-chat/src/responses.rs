@@ -6,6 +6,7 @@ use samband_core::{Millis, Stamp};
 use samband_wire_core::Detail;
 use serde::{Serialize, Serializer};
 
+use crate::attachments::Attachment;
 use crate::identifier::IdentifierView;
 use crate::requests::{MessageType, Metadata, RetentionPolicy};
 
@@ -66,6 +67,9 @@ pub struct Participant {
     pub share_history_time: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
+    /// 2021-10-01-preview7 only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_ids: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +127,8 @@ pub struct MessageContent {
     pub topic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participants: Option<Vec<Participant>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<Attachment>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initiator_communication_identifier: Option<IdentifierView>,
 }

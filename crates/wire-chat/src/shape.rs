@@ -6,10 +6,13 @@ use samband_wire_core::error::shorten;
 use samband_wire_core::{ApiError, ApiVersion, Reply, Request};
 use serde::{Deserialize, Serialize};
 
+use crate::attachments::Attachments;
 use crate::identifier::{IdentifierModel, IdentifierView};
 use crate::requests::*;
 use crate::responses::*;
 use crate::v2020_09_21_preview2 as members;
+use crate::v2020_11_01_preview3 as plain;
+use crate::v2021_01_27_preview4::InErrors;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
@@ -21,6 +24,15 @@ pub struct Shape {
     pub thread_metadata: bool,
     pub participant_metadata: bool,
     pub retention_policy: bool,
+    /// `roleIds` of participants.
+    pub role_ids: bool,
+    /// A thread is created with participants, be it none.
+    pub participants_required: bool,
+    /// Participants that could not be added stand in `errors`, not in the result itself.
+    pub invalid_in_errors: bool,
+    /// Attachments in the messages of answers, and in those of requests.
+    pub attachments: Attachments,
+    pub attachments_sent: bool,
     /// A body in typing notifications.
     pub typing_body: bool,
     /// The header by which thread creation may be repeated.
@@ -31,6 +43,8 @@ pub struct Shape {
 pub enum Dialect {
     /// 2020-09: members with plain ids, multi-status answers.
     Members,
+    /// 2020-11: participants with plain ids.
+    PlainIds,
     /// Participants with identifier objects.
     Participants,
 }
@@ -43,6 +57,7 @@ pub(crate) struct ParticipantBody {
     display_name: Option<String>,
     share_history_time: Option<String>,
     metadata: Option<Metadata>,
+    role_ids: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -70,10 +85,15 @@ pub(crate) struct AddParticipantsBody {
 
 impl Shape {
     pub fn create_thread(&self, request: &Request) -> Result<CreateThread, ApiError> {
-        if self.dialect == Dialect::Members {
-            return members::create_thread(request);
+        match self.dialect {
+            Dialect::Members => return members::create_thread(request),
+            Dialect::PlainIds => return plain::create_thread(request),
+            Dialect::Participants => {}
         }
         let body: CreateThreadBody = request.json()?;
+        if self.participants_required && body.participants.is_none() {
+            return Err(ApiError::bad_request("A thread is created with participants.").with_target("participants"));
+        }
         Ok(CreateThread {
             topic: body.topic,
             participants: self.participants(body.participants.unwrap_or_default())?,
@@ -92,8 +112,10 @@ impl Shape {
     }
 
     pub fn add_participants(&self, request: &Request) -> Result<AddParticipants, ApiError> {
-        if self.dialect == Dialect::Members {
-            return members::add_members(request);
+        match self.dialect {
+            Dialect::Members => return members::add_members(request),
+            Dialect::PlainIds => return plain::add_participants(request),
+            Dialect::Participants => {}
         }
         let body: AddParticipantsBody = request.json()?;
         Ok(AddParticipants {
@@ -115,14 +137,28 @@ impl Shape {
                     &format!("{target}.shareHistoryTime"),
                 )?,
                 metadata: body.metadata.filter(|_| self.participant_metadata).unwrap_or_default(),
+                roles: body.role_ids.filter(|_| self.role_ids).unwrap_or_default(),
             })
         };
         bodies.into_iter().enumerate().map(wish).collect()
     }
 
+    pub fn update_participant(&self, request: &Request) -> Result<UpdateParticipant, ApiError> {
+        let body: ParticipantBody = request.json()?;
+        Ok(UpdateParticipant {
+            identifier: body
+                .communication_identifier
+                .identifier()
+                .map_err(|reason| ApiError::bad_request(reason).with_target("communicationIdentifier"))?,
+            display_name: body.display_name,
+            share_history: read_time(body.share_history_time.as_deref(), "shareHistoryTime")?,
+            roles: body.role_ids,
+        })
+    }
+
     /// Whom a request removes: its body, or in 2020 its path.
     pub fn remove_participant(&self, request: &Request) -> Result<samband_core::Identifier, ApiError> {
-        if self.dialect == Dialect::Members {
+        if self.dialect != Dialect::Participants {
             return Ok(samband_core::Identifier::from_raw_id(request.param(1)));
         }
         let model: IdentifierModel = request.json()?;
@@ -137,6 +173,7 @@ impl Shape {
         if !self.message_metadata {
             body.metadata = None;
         }
+        body.attachments = body.attachments.filter(|_| self.attachments_sent);
         Ok(body)
     }
 
@@ -148,6 +185,7 @@ impl Shape {
         if !self.message_metadata {
             body.metadata = None;
         }
+        body.attachments = body.attachments.filter(|_| self.attachments_sent);
         Ok(body)
     }
 
@@ -165,18 +203,26 @@ impl Shape {
     }
 
     pub fn created_thread(&self, status: u16, mut created: CreatedThread, valid: Vec<String>) -> Reply {
-        if self.dialect == Dialect::Members {
-            return members::created_thread(status, created, valid);
+        match self.dialect {
+            Dialect::Members => return members::created_thread(status, created, valid),
+            Dialect::PlainIds => return plain::created_thread(status, created),
+            Dialect::Participants => self.trim_thread(&mut created.chat_thread),
         }
-        self.trim_thread(&mut created.chat_thread);
+        if self.invalid_in_errors {
+            return Reply::json(
+                status,
+                &InErrors::created(created.chat_thread, created.invalid_participants),
+            );
+        }
         Reply::json(status, &created)
     }
 
     pub fn thread(&self, status: u16, mut thread: Thread) -> Reply {
-        if self.dialect == Dialect::Members {
-            return members::thread(status, thread);
+        match self.dialect {
+            Dialect::Members => return members::thread(status, thread),
+            Dialect::PlainIds => return plain::thread(status, thread),
+            Dialect::Participants => self.trim_thread(&mut thread),
         }
-        self.trim_thread(&mut thread);
         Reply::json(status, &thread)
     }
 
@@ -192,12 +238,17 @@ impl Shape {
         if self.dialect == Dialect::Members {
             return members::added_members(status, added);
         }
+        if self.invalid_in_errors {
+            return Reply::json(status, &InErrors::<Thread>::added(added.invalid_participants));
+        }
         Reply::json(status, &added)
     }
 
     pub fn participants_page(&self, status: u16, mut page: Paged<Participant>) -> Reply {
-        if self.dialect == Dialect::Members {
-            return members::members(status, page);
+        match self.dialect {
+            Dialect::Members => return members::members(status, page),
+            Dialect::PlainIds => return plain::participants(status, page),
+            Dialect::Participants => {}
         }
         page.value
             .iter_mut()
@@ -210,24 +261,30 @@ impl Shape {
     }
 
     pub fn message(&self, status: u16, mut message: Message) -> Reply {
-        if self.dialect == Dialect::Members {
-            return members::message(status, message);
+        match self.dialect {
+            Dialect::Members => return members::message(status, message),
+            Dialect::PlainIds => return plain::message(status, message),
+            Dialect::Participants => {}
         }
         self.trim_message(&mut message);
         Reply::json(status, &message)
     }
 
     pub fn messages(&self, status: u16, mut page: Paged<Message>) -> Reply {
-        if self.dialect == Dialect::Members {
-            return members::messages(status, page);
+        match self.dialect {
+            Dialect::Members => return members::messages(status, page),
+            Dialect::PlainIds => return plain::messages(status, page),
+            Dialect::Participants => {}
         }
         page.value.iter_mut().for_each(|message| self.trim_message(message));
         page_of(status, 512, &page)
     }
 
     pub fn read_receipts(&self, status: u16, mut page: Paged<ReadReceipt>) -> Reply {
-        if self.dialect == Dialect::Members {
-            return members::read_receipts(status, page);
+        match self.dialect {
+            Dialect::Members => return members::read_receipts(status, page),
+            Dialect::PlainIds => return plain::read_receipts(status, page),
+            Dialect::Participants => {}
         }
         for receipt in &mut page.value {
             self.trim_identifier(&mut receipt.sender_communication_identifier);
@@ -256,6 +313,9 @@ impl Shape {
         if !self.participant_metadata {
             participant.metadata = None;
         }
+        if !self.role_ids {
+            participant.role_ids = None;
+        }
     }
 
     fn trim_message(&self, message: &mut Message) {
@@ -263,6 +323,7 @@ impl Shape {
             self.trim_identifier(sender);
         }
         if let Some(content) = &mut message.content {
+            self.attachments.shown(&mut content.attachments);
             if let Some(initiator) = &mut content.initiator_communication_identifier {
                 self.trim_identifier(initiator);
             }

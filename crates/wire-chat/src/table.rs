@@ -21,6 +21,12 @@ const V2020_11: ApiVersion = ApiVersion::preview(2020, 11, 1, 3);
 /// `:remove` took the place of DELETE.
 const V2021_01: ApiVersion = ApiVersion::preview(2021, 1, 27, 4);
 
+const V2021_10: ApiVersion = ApiVersion::preview(2021, 10, 1, 7);
+/// Messages show attachments, whose images are fetched in the reader's own version.
+const V2023_04: ApiVersion = ApiVersion::preview(2023, 4, 1, 0);
+/// Images are uploaded and deleted. No later version has taken that back.
+const V2024_03: ApiVersion = ApiVersion::preview(2024, 3, 15, 0);
+
 const THREADS: &str = "/chat/threads";
 const THREAD: &str = "/chat/threads/{thread}";
 const MESSAGES: &str = "/chat/threads/{thread}/messages";
@@ -29,10 +35,17 @@ const MEMBERS: &str = "/chat/threads/{thread}/members";
 const MEMBER: &str = "/chat/threads/{thread}/members/{member}";
 const PARTICIPANTS: &str = "/chat/threads/{thread}/participants";
 const PARTICIPANTS_ADD: &str = "/chat/threads/{thread}/participants/:add";
+const PARTICIPANT: &str = "/chat/threads/{thread}/participants/{participant}";
+const PARTICIPANTS_UPDATE: &str = "/chat/threads/{thread}/participants/:update";
 const PARTICIPANTS_REMOVE: &str = "/chat/threads/{thread}/participants/:remove";
 const RECEIPTS_2020: &str = "/chat/threads/{thread}/readreceipts";
 const RECEIPTS: &str = "/chat/threads/{thread}/readReceipts";
 const TYPING: &str = "/chat/threads/{thread}/typing";
+const IMAGES: &str = "/chat/threads/{thread}/images";
+const IMAGE: &str = "/chat/threads/{thread}/images/{image}";
+const IMAGE_VIEW: &str = "/chat/threads/{thread}/images/{image}/view/{type}";
+/// As the URLs of attachments, and so the clients, say it.
+const IMAGE_VIEWS: &str = "/chat/threads/{thread}/images/{image}/views/{type}";
 
 const OWN: Auth = Auth::User(Scopes::CHAT_OWN);
 const INVITE: Auth = Auth::User(Scopes::CHAT_INVITE);
@@ -93,8 +106,17 @@ pub static SERVICE: Service = Service {
             INVITE,
             &[
                 in_2020(Method::Delete, MEMBER, 204),
+                later(Method::Delete, PARTICIPANT, 204).until(V2021_01),
                 all(Method::Post, PARTICIPANTS_REMOVE, 204).since(V2021_01),
             ],
+        ),
+        // Roles were there in one preview alone.
+        Endpoint::new(
+            "UpdateChatParticipant",
+            INVITE,
+            &[all(Method::Post, PARTICIPANTS_UPDATE, 204)
+                .since(V2021_10)
+                .until(V2023_04)],
         ),
         Endpoint::new("SendChatMessage", USE, &[all(Method::Post, MESSAGES, 201)]),
         Endpoint::new("ListChatMessages", USE, &[all(Method::Get, MESSAGES, 200)]),
@@ -122,6 +144,27 @@ pub static SERVICE: Service = Service {
             ],
         ),
         Endpoint::new("SendTypingNotification", USE, &[all(Method::Post, TYPING, 200)]),
+        Endpoint::new(
+            "UploadChatImage",
+            USE,
+            &[all(Method::Post, IMAGES, 201).since(V2024_03)],
+        )
+        .with_file(),
+        Endpoint::new(
+            "GetChatImage",
+            USE,
+            &[all(Method::Get, IMAGE_VIEW, 200).since(V2024_03)],
+        ),
+        Endpoint::new(
+            "GetAttachedChatImage",
+            USE,
+            &[all(Method::Get, IMAGE_VIEWS, 200).since(V2023_04)],
+        ),
+        Endpoint::new(
+            "DeleteChatImage",
+            USE,
+            &[all(Method::Delete, IMAGE, 204).since(V2024_03)],
+        ),
     ],
     rates: RATES,
     about: ABOUT,

@@ -11,13 +11,13 @@ use crate::identifier::IdentifierModel;
 use crate::requests::*;
 use crate::responses::*;
 use crate::shape::{Dialect, Shape, read_time};
-use crate::v2021_03_01_preview5;
+use crate::v2020_11_01_preview3;
 
 pub const SHAPE: Shape = Shape {
     version: ApiVersion::preview(2020, 9, 21, 2),
     dialect: Dialect::Members,
     idempotency_header: None,
-    ..v2021_03_01_preview5::SHAPE
+    ..v2020_11_01_preview3::SHAPE
 };
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct MemberBody {
 
 #[derive(Deserialize)]
 struct CreateThreadBody {
-    topic: Option<String>,
+    topic: String,
     members: Vec<MemberBody>,
 }
 
@@ -62,7 +62,7 @@ enum Priority {
 pub(crate) fn create_thread(request: &Request) -> Result<CreateThread, ApiError> {
     let body: CreateThreadBody = request.json()?;
     Ok(CreateThread {
-        topic: body.topic.unwrap_or_default(),
+        topic: body.topic,
         participants: wishes(body.members)?,
         metadata: Metadata::new(),
         retention: None,
@@ -90,6 +90,7 @@ fn wishes(members: Vec<MemberBody>) -> Result<Vec<ParticipantWish>, ApiError> {
                 &format!("{target}.shareHistoryTime"),
             )?,
             metadata: Metadata::new(),
+            roles: Vec::new(),
         })
     };
     members.into_iter().enumerate().map(wish).collect()
@@ -102,6 +103,7 @@ pub(crate) fn send_message(request: &Request) -> Result<SendMessage, ApiError> {
         sender_display_name: body.sender_display_name,
         message_type: None,
         metadata: None,
+        attachments: None,
         high_priority: body.priority == Some(Priority::High),
     })
 }
@@ -112,6 +114,7 @@ pub(crate) fn update_message(request: &Request) -> Result<UpdateMessage, ApiErro
     Ok(UpdateMessage {
         content: body.content,
         metadata: None,
+        attachments: None,
         high_priority,
     })
 }
@@ -356,7 +359,7 @@ pub(crate) fn read_receipts(status: u16, page: Paged<ReadReceipt>) -> Reply {
     })
 }
 
-fn map_page<T, U: Serialize>(status: u16, page: Paged<T>, map: impl Fn(T) -> U) -> Reply {
+pub(crate) fn map_page<T, U: Serialize>(status: u16, page: Paged<T>, map: impl Fn(T) -> U) -> Reply {
     let value = page.value.into_iter().map(map).collect();
     Reply::json(
         status,

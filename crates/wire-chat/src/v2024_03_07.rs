@@ -10,5 +10,6 @@ pub const SHAPE: Shape = Shape {
     thread_metadata: false,
     participant_metadata: false,
     retention_policy: false,
+    attachments_sent: false,
     ..v2024_03_15_preview::SHAPE
 };

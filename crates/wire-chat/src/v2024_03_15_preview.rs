@@ -1,4 +1,4 @@
-//! `2024-03-15-preview`: retention policies come, and images, which are not there yet.
+//! `2024-03-15-preview`: retention policies come, and images.
 
 use samband_wire_core::ApiVersion;
 

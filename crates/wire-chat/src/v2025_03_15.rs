@@ -1,7 +1,9 @@
-//! `2025-03-15`, the newest: metadata on threads and participants, retention policies.
+//! `2025-03-15`, the newest: metadata on threads and participants, retention policies. Attachments are shown, and no
+//! longer sent.
 
 use samband_wire_core::ApiVersion;
 
+use crate::attachments::Attachments;
 use crate::shape::{Dialect, Shape};
 
 pub const SHAPE: Shape = Shape {
@@ -12,6 +14,11 @@ pub const SHAPE: Shape = Shape {
     thread_metadata: true,
     participant_metadata: true,
     retention_policy: true,
+    role_ids: false,
+    participants_required: false,
+    invalid_in_errors: false,
+    attachments: Attachments::Known,
+    attachments_sent: false,
     typing_body: true,
     idempotency_header: Some("repeatability-request-id"),
 };

@@ -87,6 +87,8 @@ pub struct Endpoint {
     pub auth: Auth,
     /// Where and when it is served; periods of one operation do not overlap.
     pub history: &'static [Served],
+    /// Its body is a file, with a limit of its own.
+    pub takes_file: bool,
 }
 
 /// A period of api-versions in which an operation is found at one place.
@@ -127,7 +129,16 @@ impl Served {
 
 impl Endpoint {
     pub const fn new(op: &'static str, auth: Auth, history: &'static [Served]) -> Self {
-        Self { op, auth, history }
+        Self {
+            op,
+            auth,
+            history,
+            takes_file: false,
+        }
+    }
+    pub const fn with_file(mut self) -> Self {
+        self.takes_file = true;
+        self
     }
     pub fn served_in(&self, version: ApiVersion) -> Option<&'static Served> {
         self.history.iter().find(|served| served.covers(version))

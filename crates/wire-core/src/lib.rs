@@ -4,7 +4,9 @@
 pub mod about;
 pub mod endpoint;
 pub mod error;
+mod objects;
 pub mod paging;
+pub mod repeatability;
 pub mod request;
 pub mod signature;
 pub mod version;
@@ -13,5 +15,5 @@ pub use about::{About, Field, Kind, Object, Refusal};
 pub use endpoint::{Auth, Endpoint, Method, Rate, RateScope, Served, Service};
 pub use error::{ApiError, Detail, Envelope};
 pub use paging::{Page, PageQuery};
-pub use request::{Handler, Reply, Request, handler};
+pub use request::{Handler, Pieces, Reply, Request, handler};
 pub use version::{ApiVersion, Resolved};

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, shorten};
+use crate::objects::ObjectsOnly;
 use crate::version::ApiVersion;
 
 /// What serves an operation; the server finds it by the operation's name.
@@ -65,17 +67,47 @@ impl Request {
         if self.body.is_empty() {
             return Err(ApiError::bad_request("The request needs a JSON body."));
         }
-        serde_json::from_slice(&self.body).or_else(|_| {
-            // The way with the field's name costs more; only requests that are wrong pay for it.
-            let mut reader = serde_json::Deserializer::from_slice(&self.body);
-            match serde_path_to_error::deserialize(&mut reader) {
-                Ok(value) => reader
-                    .end()
-                    .map(|()| value)
-                    .map_err(|error| bad_body(&error.to_string(), "")),
-                Err(error) => Err(bad_body(&error.inner().to_string(), &error.path().to_string())),
-            }
-        })
+        self.check_media_type()?;
+        // At once and as a whole: strings that are skipped are text as well (RFC 8259, section 8.1).
+        let Ok(body) = std::str::from_utf8(&self.body) else {
+            return Err(bad_body("it is not UTF-8", ""));
+        };
+        let mut reader = serde_json::Deserializer::from_str(body);
+        if let Ok(value) = T::deserialize(ObjectsOnly(&mut reader))
+            && reader.end().is_ok()
+        {
+            return Ok(value);
+        }
+        // The way with the field's name costs more; only requests that are wrong pay for it.
+        let mut reader = serde_json::Deserializer::from_str(body);
+        match serde_path_to_error::deserialize(ObjectsOnly(&mut reader)) {
+            Ok(value) => reader
+                .end()
+                .map(|()| value)
+                .map_err(|error| bad_body(&error.to_string(), "")),
+            Err(error) => Err(bad_body(&error.inner().to_string(), &error.path().to_string())),
+        }
+    }
+
+    /// A body that says that it is something else is not read as JSON. One that says nothing is.
+    fn check_media_type(&self) -> Result<(), ApiError> {
+        let Some(sent) = self.header("content-type") else {
+            return Ok(());
+        };
+        let essence = sent.split(';').next().unwrap_or("").trim();
+        let is_json = essence.eq_ignore_ascii_case("application/json")
+            || essence
+                .rsplit_once('+')
+                .is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"));
+        if is_json {
+            return Ok(());
+        }
+        let message = format!(
+            "The body is of type '{}'; 'application/json' is read here.",
+            shorten(essence)
+        );
+        let error = ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+        Err(error.with_target("Content-Type"))
     }
 
     /// As [`json`](Self::json), for operations whose body may be left out.
@@ -131,12 +163,23 @@ impl Query {
 }
 
 /// What a handler answers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
+    /// In place of `body`, what is too large to be in memory as a whole.
+    pub pieces: Option<Pieces>,
     pub content_type: &'static str,
+}
+
+/// A body that is made while it is sent. Its length is in the headers, so that a reader knows of one that ended early.
+pub struct Pieces(pub BoxStream<'static, Bytes>);
+
+impl std::fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pieces")
+    }
 }
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -147,6 +190,7 @@ impl Reply {
             status: status_code(status),
             headers: Vec::new(),
             body: Bytes::new(),
+            pieces: None,
             content_type: JSON,
         }
     }
@@ -171,6 +215,16 @@ impl Reply {
         }
     }
 
+    /// `length` bytes that come in pieces.
+    pub fn pieces(status: u16, content_type: &'static str, length: u64, pieces: BoxStream<'static, Bytes>) -> Self {
+        let reply = Self {
+            pieces: Some(Pieces(pieces)),
+            content_type,
+            ..Self::empty(status)
+        };
+        reply.header(http::header::CONTENT_LENGTH, &length.to_string())
+    }
+
     /// Adds a header, unless its value cannot stand in one.
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -182,4 +236,61 @@ impl Reply {
 
 fn status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use samband_core::{ResourceId, Who};
+
+    use super::*;
+
+    pub(crate) fn with_headers(headers: &[(&str, &str)]) -> Request {
+        let headers = headers.iter().map(|(name, value)| {
+            (
+                HeaderName::try_from(*name).unwrap(),
+                HeaderValue::try_from(*value).unwrap(),
+            )
+        });
+        Request {
+            caller: Caller {
+                resource: ResourceId::from_bytes([0; 16]),
+                who: Who::Operator,
+            },
+            version: ApiVersion::NONE,
+            success: 200,
+            params: Vec::new(),
+            query: Query::default(),
+            headers: headers.collect(),
+            body: Bytes::from_static(b"{\"a\":\"b\"}"),
+            path: String::new(),
+            base_url: String::new(),
+        }
+    }
+
+    #[test]
+    fn bodies_that_say_what_they_are_say_json() {
+        type Body = std::collections::BTreeMap<String, String>;
+        let status = |headers: &[(&str, &str)]| {
+            with_headers(headers)
+                .json::<Body>()
+                .map_or_else(|error| error.status.as_u16(), |_| 200)
+        };
+        assert_eq!(status(&[]), 200);
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/merge-patch+json",
+        ] {
+            assert_eq!(status(&[("content-type", json)]), 200, "{json}");
+        }
+        for other in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "+json/x",
+            "json",
+            ";",
+        ] {
+            assert_eq!(status(&[("content-type", other)]), 415, "{other}");
+        }
+    }
 }

@@ -23,6 +23,7 @@ samband_wire_core::versions! {
     v2021_10_31_preview,
     v2022_06_01,
     v2022_10_01,
+    v2023_08_01,
     v2023_10_01,
 }
 

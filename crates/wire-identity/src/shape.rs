@@ -13,6 +13,10 @@ pub struct Shape {
     pub ignored_scopes: &'static [&'static str],
     /// Whether requests may say how long a token lives.
     pub expires_in_minutes: bool,
+    /// Whether creation and revocation may be repeated (2023-08-01 only).
+    pub repeatable: bool,
+    /// The exchange of a Teams token names the application and the user that it is for.
+    pub exchange_names_user: bool,
     /// 2020: identities and tokens are answered flat, as `{id}` and `{id, token, expiresOn}`.
     pub flat: bool,
 }

@@ -1,13 +1,12 @@
-//! `2022-10-01`: tokens may say how long they live; two scopes.
+//! `2022-10-01`: as 2023-08-01, which alone lets requests be repeated.
 
-use samband_core::Scope;
 use samband_wire_core::ApiVersion;
 
 use crate::shape::Shape;
-use crate::v2023_10_01;
+use crate::v2023_08_01;
 
 pub const SHAPE: Shape = Shape {
     version: ApiVersion::stable(2022, 10, 1),
-    scopes: &[Scope::Chat, Scope::Voip],
-    ..v2023_10_01::SHAPE
+    repeatable: false,
+    ..v2023_08_01::SHAPE
 };

@@ -10,5 +10,7 @@ pub const SHAPE: Shape = Shape {
     scopes: &Scope::ALL,
     ignored_scopes: &[],
     expires_in_minutes: true,
+    repeatable: false,
+    exchange_names_user: true,
     flat: false,
 };

@@ -34,6 +34,7 @@ fn the_rest_page_works() {
         "\"chatThread\"",
         "Hello from curl",
         "\"nextLink\"",
+        "\"previewUrl\"",
         "\"code\":\"Unauthorized\"",
     ] {
         assert!(out.contains(expected), "{expected} is missing in:\n{out}\n{error}");

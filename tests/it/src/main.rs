@@ -4,6 +4,7 @@ mod access;
 mod any_input;
 mod chat_bad_input;
 mod chat_history;
+mod chat_images;
 mod chat_limits;
 mod command_line;
 mod curl;

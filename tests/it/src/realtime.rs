@@ -71,7 +71,7 @@ pub async fn text(socket: &mut Socket) -> Option<String> {
 }
 
 /// The event in a push frame.
-fn event(frame: &str) -> Value {
+pub fn event(frame: &str) -> Value {
     let frame: Value = serde_json::from_str(frame.strip_prefix("3:::").expect("a push frame")).unwrap();
     serde_json::from_str(frame["body"].as_str().unwrap()).unwrap()
 }

@@ -71,6 +71,7 @@ pub async fn run(args: &StoreFloor, measured: Duration) -> Result<()> {
                     sender_display_name: None,
                     metadata: Default::default(),
                     high_priority: false,
+                    attachments: Vec::new(),
                 };
                 let committed = store.commit(SendMessage::new(at, false, &doc)).await;
                 committed.map_err(|_| anyhow!("a message was not stored"))?;

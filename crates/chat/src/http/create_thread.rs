@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use samband_core::ThreadId;
+use samband_core::{Limits, ThreadId};
 use samband_store::{RepeatKey, Repeatable};
 use samband_wire_chat::{CreatedThread, RetentionPolicy, shape};
 use samband_wire_core::{ApiError, Reply, Request};
@@ -24,7 +24,7 @@ pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, Ap
     let wish = shape.create_thread(&request)?;
     check_name(&wish.topic, "topic")?;
     check_metadata(&wish.metadata, chat.limits.message_bytes)?;
-    check_retention(wish.retention)?;
+    check_retention(wish.retention, &chat.limits)?;
     let (mut members, invalid) = wishes::sort(wish.participants, resource, &chat.limits)?;
     // The creator is of the first chunk, named or not.
     members.sort_by_key(|member| member.user != caller);
@@ -117,12 +117,14 @@ fn repeat_key(key: &str, at: &InThread, request: &Request) -> Result<RepeatKey, 
     })
 }
 
-pub(super) fn check_retention(policy: Option<RetentionPolicy>) -> Result<(), ApiError> {
+pub(super) fn check_retention(policy: Option<RetentionPolicy>, limits: &Limits) -> Result<(), ApiError> {
+    let allowed = &limits.retention_days;
     match policy {
         Some(RetentionPolicy::ThreadCreationDate {
             delete_thread_after_days: days,
-        }) if !(1..=36_500).contains(&days) => {
-            let message = format!("A thread is deleted after 1 to 36500 days; {days} were asked for.");
+        }) if !allowed.contains(&days) => {
+            let (least, most) = (allowed.start(), allowed.end());
+            let message = format!("A thread is deleted after {least} to {most} days; {days} were asked for.");
             Err(ApiError::bad_request(message).with_target("retentionPolicy.deleteThreadAfterDays"))
         }
         _ => Ok(()),

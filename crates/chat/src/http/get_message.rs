@@ -16,5 +16,5 @@ pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, Ap
         message: message(&request)?,
     };
     let stored = chat.store.read(query).await.map_err(ChatRefused::from)??;
-    Ok(shape(request.version).message(request.success, views::message(at.resource, stored)?))
+    Ok(shape(request.version).message(request.success, views::message(&request, at, stored)?))
 }

@@ -27,7 +27,7 @@ pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, Ap
     let value: Result<_, _> = page
         .items
         .into_iter()
-        .map(|message| views::message(at.resource, message))
+        .map(|message| views::message(&request, at, message))
         .collect();
     Ok(shape(request.version).messages(
         request.success,

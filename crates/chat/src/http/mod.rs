@@ -1,9 +1,12 @@
 //! Chat on the wire: one file per operation.
 
 mod add_participants;
+mod attachments;
 mod create_thread;
+mod delete_image;
 mod delete_message;
 mod delete_thread;
+mod get_image;
 mod get_message;
 mod get_thread;
 mod list_messages;
@@ -15,19 +18,23 @@ mod send_message;
 mod send_read_receipt;
 mod send_typing;
 mod update_message;
+mod update_participant;
 mod update_thread;
+mod upload_image;
 mod views;
 mod wishes;
 
 use std::sync::Arc;
 
 use samband_bus::Bus;
-use samband_core::{Clock, Kind, Limits, LogPosition, Note, Random, ResourceId, Stamp, UserId, Who};
+use samband_core::{Clock, ImageId, Kind, Limits, LogPosition, Note, Random, ResourceId, Stamp, UserId, Who};
 use samband_store::Store;
 use samband_wire_core::error::shorten;
 use samband_wire_core::{ApiError, Handler, Request, handler};
 
 pub use self::send_typing::TypingRate;
+use crate::images::Workshop;
+use crate::rules::ChatRefused;
 use crate::store::InThread;
 
 /// What the handlers need.
@@ -38,6 +45,7 @@ pub struct Chat {
     pub limits: Limits,
     pub bus: Bus,
     pub typing: TypingRate,
+    pub workshop: Workshop,
 }
 
 impl Chat {
@@ -71,6 +79,7 @@ pub fn handlers(chat: &Arc<Chat>) -> Vec<(&'static str, Handler)> {
         ("ListChatParticipants", handler(chat, list_participants::serve)),
         ("AddChatParticipants", handler(chat, add_participants::serve)),
         ("RemoveChatParticipant", handler(chat, remove_participant::serve)),
+        ("UpdateChatParticipant", handler(chat, update_participant::serve)),
         ("SendChatMessage", handler(chat, send_message::serve)),
         ("ListChatMessages", handler(chat, list_messages::serve)),
         ("GetChatMessage", handler(chat, get_message::serve)),
@@ -79,6 +88,10 @@ pub fn handlers(chat: &Arc<Chat>) -> Vec<(&'static str, Handler)> {
         ("ListChatReadReceipts", handler(chat, list_read_receipts::serve)),
         ("SendChatReadReceipt", handler(chat, send_read_receipt::serve)),
         ("SendTypingNotification", handler(chat, send_typing::serve)),
+        ("UploadChatImage", handler(chat, upload_image::serve)),
+        ("GetChatImage", handler(chat, get_image::serve)),
+        ("GetAttachedChatImage", handler(chat, get_image::serve)),
+        ("DeleteChatImage", handler(chat, delete_image::serve)),
     ]
 }
 
@@ -114,4 +127,9 @@ fn message_id(text: &str) -> Result<Stamp, ApiError> {
         let message = format!("'{}' is not a message id (decimal digits).", shorten(text));
         ApiError::bad_request(message).with_target("chatMessageId")
     })
+}
+
+/// The image of the path. Ids are the server's own: what is none names no image.
+fn image(request: &Request) -> Result<ImageId, ChatRefused> {
+    request.param(1).parse().map_err(|_| ChatRefused::ImageNotFound)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use samband_wire_chat::{MessageType, SentMessage, shape};
 use samband_wire_core::{ApiError, Reply, Request};
 
-use super::{Chat, in_thread, views};
+use super::{Chat, attachments, in_thread, views};
 use crate::content::{check_message, check_metadata, check_name, clean};
 use crate::model::MessageDoc;
 use crate::rules::ChatRefused;
@@ -30,11 +30,13 @@ pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, Ap
     if let Some(name) = &wish.sender_display_name {
         check_name(name, "senderDisplayName")?;
     }
+    let attachments = attachments::stored(&chat, at, wish.attachments).await?;
     let doc = MessageDoc {
         content: clean(message_type, wish.content),
         sender_display_name: wish.sender_display_name,
         metadata,
         high_priority: wish.high_priority,
+        attachments: attachments.unwrap_or_default(),
     };
     let id = chat
         .store

@@ -18,7 +18,7 @@ pub(super) async fn serve(chat: Arc<Chat>, request: Request) -> Result<Reply, Ap
         check_name(topic, "topic")?;
     }
     check_metadata_patch(wish.metadata.as_ref(), chat.limits.message_bytes)?;
-    check_retention(wish.retention)?;
+    check_retention(wish.retention, &chat.limits)?;
     let change = UpdateThread {
         at,
         topic: wish.topic,

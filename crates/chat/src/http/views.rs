@@ -3,9 +3,11 @@
 use samband_core::{Identifier, Millis, ResourceId, UserId};
 use samband_wire_chat::identifier::IdentifierView;
 use samband_wire_chat::{Message, MessageContent, MessageType, Metadata, Participant, ReadReceipt, Thread, ThreadItem};
-use samband_wire_core::ApiError;
+use samband_wire_core::{ApiError, Request};
 
+use super::attachments;
 use crate::model::{Kinds, MessageDoc, StoredMember, StoredMessage, StoredReceipt, SystemDoc, ThreadInfo, ThreadLine};
+use crate::store::InThread;
 
 pub(super) fn identifier(resource: ResourceId, user: UserId) -> IdentifierView {
     IdentifierView::new(Identifier::CommunicationUser { resource, user })
@@ -52,6 +54,7 @@ pub(super) fn participant(resource: ResourceId, member: StoredMember) -> Partici
         display_name: member.display_name,
         share_history_time: member.share_history,
         metadata: some(member.metadata),
+        role_ids: Some(member.roles).filter(|roles| !roles.is_empty()),
     }
 }
 
@@ -63,7 +66,8 @@ pub(super) fn receipt(resource: ResourceId, receipt: StoredReceipt) -> ReadRecei
     }
 }
 
-pub(super) fn message(resource: ResourceId, stored: StoredMessage) -> Result<Message, ApiError> {
+pub(super) fn message(request: &Request, at: InThread, stored: StoredMessage) -> Result<Message, ApiError> {
+    let resource = at.resource;
     let message_type = Kinds::message_type(stored.kind);
     let mut view = Message {
         id: stored.stamp,
@@ -92,6 +96,7 @@ pub(super) fn message(resource: ResourceId, stored: StoredMessage) -> Result<Mes
             let doc: MessageDoc = read(&stored.doc)?;
             view.content = Some(MessageContent {
                 message: Some(doc.content),
+                attachments: attachments::shown(request, at, doc.attachments),
                 ..MessageContent::default()
             });
             view.sender_display_name = doc.sender_display_name;
@@ -106,11 +111,13 @@ pub(super) fn message(resource: ResourceId, stored: StoredMessage) -> Result<Mes
                 display_name: member.display_name,
                 share_history_time: Millis(member.share_history_ms),
                 metadata: None,
+                role_ids: None,
             });
             view.content = Some(MessageContent {
                 message: None,
                 topic: doc.topic,
                 participants: (message_type != MessageType::TopicUpdated).then(|| participants.collect()),
+                attachments: None,
                 initiator_communication_identifier: actor,
             });
         }

@@ -7,7 +7,7 @@ use samband_core::{Identifier, ResourceId, UserId};
 use samband_wire_chat::ParticipantWish;
 use samband_wire_core::{ApiError, Detail};
 
-use crate::content::{check_metadata, check_name};
+use crate::content::{check_metadata, check_name, check_roles};
 use crate::model::{MEMBERS_NAMED, Member, ShareHistory};
 use crate::store::Added;
 
@@ -34,6 +34,7 @@ pub(super) fn sort(
             check_name(name, "displayName")?;
         }
         check_metadata(&wish.metadata, limits.message_bytes)?;
+        check_roles(&wish.roles)?;
         match wish.identifier {
             Identifier::CommunicationUser { resource: of, user } if of == resource => {
                 if seen.insert(user) {
@@ -42,6 +43,7 @@ pub(super) fn sort(
                         display_name: wish.display_name,
                         share_history: wish.share_history.map_or(ShareHistory::None, ShareHistory::Since),
                         metadata: wish.metadata,
+                        roles: wish.roles,
                     });
                 }
             }

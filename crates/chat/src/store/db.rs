@@ -6,16 +6,18 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use samband_core::{LogPosition, Millis, Note, ResourceId, Stamp, ThreadId};
+use samband_core::{ImageId, LogPosition, Millis, Note, ResourceId, Stamp, ThreadId};
 use samband_identity::UsersKnown;
 use samband_store::{EngineError, Transaction};
 
 use super::{Head, InThread, UserKey, document};
-use crate::model::{Kinds, ReceiptDoc, StoredMember, StoredMessage, StoredReceipt, ThreadInfo, ThreadLine};
+use crate::model::{
+    Kinds, ReceiptDoc, StoredImage, StoredMember, StoredMessage, StoredReceipt, ThreadInfo, ThreadLine,
+};
 
 /// What queries ask.
-pub trait ChatDb: Threads + Members + Messages + Receipts + Listening + UsersKnown {}
-impl<T: Threads + Members + Messages + Receipts + Listening + UsersKnown> ChatDb for T {}
+pub trait ChatDb: Threads + Members + Messages + Receipts + Images + Listening + UsersKnown {}
+impl<T: Threads + Members + Messages + Receipts + Images + Listening + UsersKnown> ChatDb for T {}
 
 /// What changes are made in.
 pub trait ChatTx: Transaction<Db: ChatDb> {}
@@ -85,6 +87,17 @@ pub struct NewMember {
     pub share_ms: i64,
     pub display_name: Option<String>,
     pub metadata: Vec<u8>,
+    /// A JSON array, where there are any.
+    pub roles: Option<Vec<u8>>,
+}
+
+/// What is to be another than before of a member.
+#[derive(Debug, Clone, Default)]
+pub struct MemberChange {
+    pub display_name: Option<String>,
+    pub roles: Option<Vec<u8>>,
+    /// From when on the history is shared.
+    pub share_ms: Option<i64>,
 }
 
 /// Stays of users in threads.
@@ -110,6 +123,7 @@ pub trait Members {
         new: &[NewMember],
     ) -> Result<(), EngineError>;
     async fn rename_member(&self, thread: ThreadId, user: &[u8], name: &str) -> Result<(), EngineError>;
+    async fn change_member(&self, thread: ThreadId, user: &[u8], change: &MemberChange) -> Result<(), EngineError>;
     async fn end_stay(&self, thread: ThreadId, user: &[u8], until: Stamp) -> Result<(), EngineError>;
     /// The line stays, with the position of the removal: a reader that resumes is to hear of it.
     async fn unlist_thread(
@@ -210,6 +224,73 @@ pub trait Receipts {
         skip: usize,
         most: usize,
     ) -> Result<Vec<StoredReceipt>, EngineError>;
+}
+
+/// What an image is on its way to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageState {
+    /// Its chunks are being stored; nobody sees it.
+    Arriving,
+    There,
+    /// Its chunks are being removed; nobody sees it any more.
+    Removed,
+}
+
+impl ImageState {
+    pub fn number(self) -> i16 {
+        self as i16
+    }
+
+    pub fn from_number(number: i16) -> Self {
+        match number {
+            0 => Self::Arriving,
+            1 => Self::There,
+            _ => Self::Removed,
+        }
+    }
+}
+
+/// An image's line.
+#[derive(Debug, Clone)]
+pub struct ImageLine {
+    pub image: StoredImage,
+    pub begun: Millis,
+    pub state: ImageState,
+}
+
+/// An image, or one of its two views in the chunks: the original or the small one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageAt {
+    pub thread: ThreadId,
+    pub image: ImageId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    Original,
+    Small,
+}
+
+impl View {
+    pub fn number(self) -> i16 {
+        self as i16
+    }
+}
+
+/// Images and the chunks of their bytes.
+pub trait Images {
+    async fn image(&self, at: ImageAt) -> Result<Option<ImageLine>, EngineError>;
+    /// Nobody else changes the image until this transaction ends.
+    async fn locked_image(&self, at: ImageAt) -> Result<Option<ImageLine>, EngineError>;
+    async fn insert_image(&self, at: ImageAt, line: &ImageLine) -> Result<(), EngineError>;
+    async fn set_image_state(&self, at: ImageAt, state: ImageState) -> Result<(), EngineError>;
+    async fn delete_image(&self, at: ImageAt) -> Result<(), EngineError>;
+    async fn insert_image_chunk(&self, at: ImageAt, view: View, number: i64, data: &[u8]) -> Result<(), EngineError>;
+    async fn image_chunk(&self, at: ImageAt, view: View, number: i64) -> Result<Option<Vec<u8>>, EngineError>;
+    /// Removes at most `most` chunks of an image; whether there was any.
+    async fn delete_image_chunks(&self, at: ImageAt, most: usize) -> Result<bool, EngineError>;
+    /// Images that are removed, or arriving since before a moment.
+    async fn images_to_remove(&self, begun_before: Millis, most: usize) -> Result<Vec<ImageAt>, EngineError>;
 }
 
 /// A thread that a user is or was in.

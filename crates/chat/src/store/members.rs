@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use samband_core::{Stamp, StreamId, UserId};
+use samband_core::{Millis, Stamp, StreamId, UserId};
 use samband_identity::UsersKnown;
 use samband_store::{Change, Stop};
 use serde::{Deserialize, Serialize};
 
-use super::db::{ChatTx, Members, NewMember, Threads};
+use super::db::{ChatTx, MemberChange, Members, NewMember, Threads};
 use super::{Head, InThread, UserKey, document, head_for_participant, name_of_caller, user_key};
 use crate::model::{Kinds, Member, MemberDoc, ShareHistory, SystemDoc};
 use crate::rules::ChatRefused;
@@ -152,6 +152,9 @@ pub(super) async fn join(
             share_ms,
             display_name: member.display_name.clone(),
             metadata: document(&member.metadata)?,
+            roles: (!member.roles.is_empty())
+                .then(|| document(&member.roles))
+                .transpose()?,
         });
         head.members += 1;
         joined.docs.push(MemberDoc {
@@ -163,6 +166,43 @@ pub(super) async fn join(
     }
     tx.db().insert_members(at.resource, at.thread, &new).await?;
     Ok(joined)
+}
+
+/// Changes what is given of a member. It is not heard: the contract has no event for it.
+pub struct UpdateMember {
+    pub at: InThread,
+    pub user: UserId,
+    pub display_name: Option<String>,
+    pub share_history: Option<Millis>,
+    pub roles: Option<Vec<String>>,
+}
+
+impl Change for UpdateMember {
+    type Out = ();
+    type Refusal = ChatRefused;
+    fn stream(&self) -> StreamId {
+        self.at.thread.into()
+    }
+    samband_store::apply_on_every_engine!();
+}
+
+impl UpdateMember {
+    async fn apply(&self, tx: &mut impl ChatTx) -> Result<(), Stop<ChatRefused>> {
+        head_for_participant(tx, self.at).await?;
+        let key = user_key(self.user);
+        if !tx.db().is_member(self.at.thread, &key).await? {
+            return Err(Stop::Refused(ChatRefused::ParticipantNotFound));
+        }
+        let now = tx.cx().now;
+        let change = MemberChange {
+            display_name: self.display_name.clone(),
+            roles: self.roles.as_ref().map(document).transpose()?,
+            // Nothing is shared from a moment to come.
+            share_ms: self.share_history.map(|time| time.0.clamp(0, now.0)),
+        };
+        tx.db().change_member(self.at.thread, &key, &change).await?;
+        Ok(())
+    }
 }
 
 pub struct RemoveMember {

@@ -7,7 +7,7 @@ use samband_wire_chat::{MessageType, MetadataPatch};
 use super::db::{ChatTx, Members, Messages, Threads};
 use super::{InThread, document, head_for_participant, unreadable, user_key};
 use crate::content;
-use crate::model::{ChangedDoc, Kinds, MessageDoc};
+use crate::model::{AttachedImage, ChangedDoc, Kinds, MessageDoc};
 use crate::rules::ChatRefused;
 
 /// One entry, one index key, the thread's head: whatever the number of members.
@@ -65,6 +65,8 @@ pub struct UpdateMessage {
     pub content: Option<String>,
     pub metadata: Option<MetadataPatch>,
     pub high_priority: Option<bool>,
+    /// In place of those that it had.
+    pub attachments: Option<Vec<AttachedImage>>,
 }
 
 impl Change for UpdateMessage {
@@ -74,7 +76,8 @@ impl Change for UpdateMessage {
         self.at.thread.into()
     }
     fn weight(&self) -> usize {
-        512 + self.content.as_ref().map_or(0, String::len)
+        let attached = self.attachments.as_ref().map_or(0, Vec::len);
+        512 + self.content.as_ref().map_or(0, String::len) + 512 * attached
     }
     samband_store::apply_on_every_engine!();
 }
@@ -100,6 +103,9 @@ impl UpdateMessage {
             };
         }
         doc.high_priority = self.high_priority.unwrap_or(doc.high_priority);
+        if let Some(attachments) = &self.attachments {
+            doc.attachments.clone_from(attachments);
+        }
 
         let stored = document(&doc)?;
         let heard = document(&ChangedDoc {
@@ -141,6 +147,7 @@ impl DeleteMessage {
         }
         let mut doc: MessageDoc = serde_json::from_slice(&message.doc).map_err(unreadable)?;
         doc.content.clear();
+        doc.attachments.clear();
         let heard = document(&ChangedDoc {
             message: doc,
             html: message.kind == Kinds::HTML,

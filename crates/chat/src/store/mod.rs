@@ -2,6 +2,7 @@
 
 mod db;
 mod heard;
+mod images;
 mod members;
 mod messages;
 mod postgres;
@@ -15,7 +16,11 @@ pub use heard::{
     Heads, HeadsNow, Memberships, Missed, MissedBy, MissedByUser, NotesAfter, NotesAt, NotesOfResource, ResourceNotes,
     is_gone,
 };
-pub use members::{AddMembers, Added, RemoveMember};
+pub use images::{
+    BeginImage, CHUNK_BYTES, DeleteImage, FinishImage, GetImage, ImageChunk, ImageFile, ImagesToAttach, ImagesToRemove,
+    PutImageChunk, RemoveImageChunk, chunks,
+};
+pub use members::{AddMembers, Added, RemoveMember, UpdateMember};
 pub use messages::{DeleteMessage, SendMessage, UpdateMessage};
 pub use purge::{PurgeChunk, ThreadsDue, ThreadsToPurge};
 pub use queries::{GetMessage, GetThread, ListMembers, ListMessages, ListReceipts, ListThreads, MayType};
@@ -26,8 +31,8 @@ use samband_core::{Kind, Millis, ResourceId, Stamp, ThreadId, UserId};
 use samband_store::transfer::{Column, ColumnKind, Table};
 use samband_store::{EngineError, Entry, Migration, Stop};
 
-pub use self::db::Told;
 use self::db::{ChatTx, Members, Threads};
+pub use self::db::{ImageAt, Told, View};
 use crate::rules::ChatRefused;
 
 pub const MIGRATIONS: &[Migration] = &[
@@ -42,6 +47,18 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 2,
         sqlite: include_str!("sqlite/0002_replay.sql"),
         postgres: include_str!("postgres/0002_replay.sql"),
+    },
+    Migration {
+        room: "chat",
+        number: 3,
+        sqlite: include_str!("sqlite/0003_roles.sql"),
+        postgres: include_str!("postgres/0003_roles.sql"),
+    },
+    Migration {
+        room: "chat",
+        number: 4,
+        sqlite: include_str!("sqlite/0004_images.sql"),
+        postgres: include_str!("postgres/0004_images.sql"),
     },
 ];
 
@@ -85,6 +102,7 @@ pub const TABLES: &[Table] = &[
             Column::int("share_ms"),
             Column::bytes("display_name").nullable(),
             Column::bytes("metadata"),
+            Column::bytes("roles").nullable(),
         ],
         key: &["thread", "user", "joined_stamp"],
     },
@@ -110,6 +128,33 @@ pub const TABLES: &[Table] = &[
         key: &["thread", "user"],
     },
     Table {
+        name: "image",
+        columns: &[
+            Column::id("thread"),
+            Column::id("image"),
+            Column::bytes("uploader"),
+            Column::bytes("name").nullable(),
+            Column::new("kind", ColumnKind::Small),
+            Column::int("bytes"),
+            Column::new("small_kind", ColumnKind::Small).nullable(),
+            Column::int("small_bytes").nullable(),
+            Column::int("begun_ms"),
+            Column::new("state", ColumnKind::Small),
+        ],
+        key: &["thread", "image"],
+    },
+    Table {
+        name: "image_chunk",
+        columns: &[
+            Column::id("thread"),
+            Column::id("image"),
+            Column::new("view", ColumnKind::Small),
+            Column::int("number"),
+            Column::bytes("data"),
+        ],
+        key: &["thread", "image", "view", "number"],
+    },
+    Table {
         name: "purge",
         columns: &[Column::id("thread")],
         key: &["thread"],
@@ -123,6 +168,11 @@ pub(crate) fn user_key(user: UserId) -> UserKey {
     let mut key = [1; 17];
     key[1..].copy_from_slice(user.as_bytes());
     key
+}
+
+/// Roles as the table has them.
+pub(crate) fn read_roles(json: &[u8]) -> Vec<String> {
+    serde_json::from_slice(json).unwrap_or_default()
 }
 
 /// The user that a key stands for, if it is a communication user's.

@@ -26,7 +26,7 @@ async fn visibility(db: &impl ChatDb, at: InThread) -> Result<Answer<Vec<Interva
 }
 
 /// Whether the caller takes part now.
-async fn participant(db: &impl ChatDb, at: InThread) -> Result<Answer<i64>, EngineError> {
+pub(super) async fn participant(db: &impl ChatDb, at: InThread) -> Result<Answer<i64>, EngineError> {
     let head = match db.head(at.resource, at.thread).await? {
         Some(head) if head.deleted.is_none() => head,
         _ => return Ok(Err(ChatRefused::ThreadNotFound)),

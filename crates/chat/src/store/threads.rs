@@ -81,6 +81,7 @@ impl CreateThread {
                 display_name: None,
                 share_history: ShareHistory::All,
                 metadata: Metadata::new(),
+                roles: Vec::new(),
             });
         }
         members.extend(self.members.iter().map(|member| Member {

@@ -40,6 +40,7 @@ async fn is_gone(world: &World, at: InThread, message: Stamp) {
         content: Some("?".to_owned()),
         metadata: None,
         high_priority: None,
+        attachments: None,
     };
     assert_eq!(world.commit(edit).await.unwrap_err(), gone);
     assert_eq!(world.commit(DeleteMessage { at, message }).await.unwrap_err(), gone);

@@ -93,6 +93,7 @@ async fn eventful_thread(world: &World) -> (InThread, [Stamp; 2]) {
             content: Some(text.to_owned()),
             metadata: None,
             high_priority: None,
+            attachments: None,
         };
         world.commit(edit).await.unwrap();
     };

@@ -58,6 +58,7 @@ async fn a_thread_is_not_there_for_another_resource() {
             content: Some("?".to_owned()),
             metadata: None,
             high_priority: None,
+            attachments: None,
         };
         assert_eq!(world.commit(edit).await.unwrap_err(), missing);
         let update = UpdateThread {

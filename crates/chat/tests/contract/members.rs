@@ -1,6 +1,6 @@
 //! Members: added in chunks, renamed, removed, and come back.
 
-use samband_chat::store::{AddMembers, Added, MayType};
+use samband_chat::store::{AddMembers, Added, ListMembers, MayType, UpdateMember};
 use samband_chat::{ChatRefused, Kinds, Member, ShareHistory};
 use samband_core::{ThreadId, UserId};
 
@@ -416,6 +416,66 @@ async fn adding_at_the_same_time_keeps_count() {
         let announced = world.list(at).await.unwrap().len() - 2;
         assert_eq!(announced, 5, "each is told once");
         assert!(outcomes.iter().filter(|done| **done).count() >= 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn roles_names_and_shared_history_can_be_changed() {
+    on_every_engine(async |world: World| {
+        let [alice, bob, carol] = [world.user().await, world.user().await, world.user().await];
+        let thread = world.thread(alice, &[]).await;
+        world.clock.advance(1_000);
+        let wish = Member {
+            roles: vec!["reader".into()],
+            ..named(bob, "Bob")
+        };
+        world.add(world.at(thread, alice), vec![wish]).await.unwrap();
+        let shown = async || {
+            let list = ListMembers {
+                at: world.at(thread, bob),
+                after: None,
+                skip: 0,
+                size: 10,
+            };
+            let members = world.ask(list).await.unwrap().items;
+            let member = members.into_iter().find(|member| member.user == bob).unwrap();
+            (member.roles, member.display_name, member.share_history.0)
+        };
+        let joined = START.0 + 1_000;
+        assert_eq!(shown().await, (vec!["reader".into()], Some("Bob".into()), joined));
+        assert_eq!(
+            world.list(world.at(thread, bob)).await.unwrap().len(),
+            1,
+            "from their coming on"
+        );
+
+        let change = |user, by| UpdateMember {
+            at: world.at(thread, by),
+            user,
+            display_name: None,
+            share_history: None,
+            roles: Some(vec!["owner".into(), "\0 ☕".into()]),
+        };
+        world.commit(change(bob, alice)).await.unwrap();
+        let roles = vec!["owner".to_owned(), "\0 ☕".into()];
+        assert_eq!(shown().await, (roles, Some("Bob".into()), joined), "the rest stays");
+        world
+            .commit(UpdateMember {
+                display_name: Some("Robert".into()),
+                share_history: Some(samband_core::Millis(0)),
+                roles: Some(Vec::new()),
+                ..change(bob, alice)
+            })
+            .await
+            .unwrap();
+        assert_eq!(shown().await, (Vec::new(), Some("Robert".into()), 0));
+        assert!(world.list(world.at(thread, bob)).await.unwrap().len() > 1, "all of it");
+
+        let missing = world.commit(change(carol, alice)).await;
+        assert_eq!(missing, Err(ChatRefused::ParticipantNotFound));
+        let stranger = world.commit(change(bob, carol)).await;
+        assert_eq!(stranger, Err(ChatRefused::NotParticipant));
     })
     .await;
 }

@@ -16,6 +16,7 @@ fn edit(at: InThread, message: Stamp, content: &str) -> UpdateMessage {
         content: Some(content.to_owned()),
         metadata: None,
         high_priority: None,
+        attachments: None,
     }
 }
 
@@ -30,6 +31,7 @@ async fn a_message_is_read_as_it_was_sent() {
             sender_display_name: Some("A. \0".to_owned()),
             metadata: metadata(&[("k", "v\0"), ("", "")]),
             high_priority: true,
+            attachments: Vec::new(),
         };
         let sent = SendMessage::new(world.at(thread, alice), false, &doc);
         let stamp = world.commit(sent).await.unwrap();
@@ -206,6 +208,7 @@ async fn an_edit_changes_what_is_given_and_keeps_the_place() {
             sender_display_name: Some("Alice".to_owned()),
             metadata: metadata(&[("kept", "1"), ("changed", "1"), ("removed", "1")]),
             high_priority: true,
+            attachments: Vec::new(),
         };
         let stamp = world.commit(SendMessage::new(at, false, &doc)).await.unwrap();
         let sent = world.get(bobs, stamp).await.unwrap();
@@ -244,6 +247,7 @@ async fn an_edit_changes_what_is_given_and_keeps_the_place() {
                     .collect(),
             ),
             high_priority: Some(false),
+            attachments: None,
         };
         world.commit(patched).await.unwrap();
         let patched = world.get(bobs, stamp).await.unwrap();
@@ -323,6 +327,7 @@ async fn a_deleted_message_leaves_its_place_and_nothing_else() {
             sender_display_name: Some("secret".to_owned()),
             metadata: metadata(&[("secret", "secret")]),
             high_priority: true,
+            attachments: Vec::new(),
         };
         let stamp = world.commit(SendMessage::new(at, false, &doc)).await.unwrap();
         world.commit(edit(at, stamp, "secret too")).await.unwrap();

@@ -202,6 +202,7 @@ impl Thread {
             display_name: None,
             share_history: ShareHistory::All,
             metadata: Metadata::new(),
+            roles: Vec::new(),
         };
         let all: Vec<Member> = (!named)
             .then_some(creator)

@@ -214,6 +214,7 @@ impl<'w> Both<'w> {
                 .metadata
                 .map(|value| Metadata::from([("key".to_owned(), format!("value {value}"))]))
                 .unwrap_or_default(),
+            roles: Vec::new(),
         };
         wishes.iter().map(member).collect()
     }
@@ -330,6 +331,7 @@ impl<'w> Both<'w> {
                     sender_display_name: html.then(|| "sender".to_owned()),
                     metadata: Metadata::from([("key 0".to_owned(), "sent".to_owned())]),
                     high_priority: *html,
+                    attachments: Vec::new(),
                 };
                 let expected = self.threads[slot].send(now, by, *html, &doc);
                 assert_eq!(world.commit(SendMessage::new(at, *html, &doc)).await, expected);
@@ -348,6 +350,7 @@ impl<'w> Both<'w> {
                     content: edit.text.clone(),
                     metadata: edit.metadata.clone(),
                     high_priority: edit.high_priority,
+                    attachments: None,
                 };
                 let expected = self.threads[slot].edit(now, by, message, &edit);
                 assert_eq!(world.commit(change).await, expected);

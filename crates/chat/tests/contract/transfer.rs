@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use samband_chat::store::{
-    CreateThread, Created, DeleteMessage, GetThread, InThread, MayType, Memberships, NotesOfResource, UpdateMessage,
-    UpdateThread,
+    CHUNK_BYTES, CreateThread, Created, DeleteMessage, GetThread, InThread, MayType, Memberships, NotesOfResource,
+    UpdateMessage, UpdateThread, View,
 };
 use samband_chat::{Kinds, Member, ShareHistory};
 use samband_core::{LogPosition, StreamId, ThreadId, UserId};
@@ -18,7 +18,9 @@ use samband_store::{
     sqlite,
 };
 use samband_wire_chat::RetentionPolicy;
+use sha2::{Digest, Sha256};
 
+use crate::images;
 use crate::world::{ALL, START, World, member, metadata, named, sharing, stores, worlds};
 
 const ROOMS: &[&[Table]] = &[
@@ -110,6 +112,7 @@ async fn fill(world: &World) -> Filled {
         content: Some("edited \0".to_owned()),
         metadata: Some([("key".to_owned(), Some("value".to_owned()))].into_iter().collect()),
         high_priority: Some(true),
+        attachments: None,
     };
     world.commit(edit).await.unwrap();
     let deletion = DeleteMessage {
@@ -148,6 +151,10 @@ async fn fill(world: &World) -> Filled {
         ..elsewhere
     };
     let other = world.commit(elsewhere).await.unwrap();
+    let large = 3 * CHUNK_BYTES + 5;
+    images::upload(world, at, images::id(1), large, Some(9)).await.unwrap();
+    images::upload(world, bobs, images::id(2), 9, None).await.unwrap();
+    images::begin(world, at, images::id(3), 9, None).await.unwrap();
     world.users.delete(world.resource, dave).await.unwrap();
     Filled {
         users: vec![alice, bob, carol, dave],
@@ -182,6 +189,15 @@ async fn seen(world: &World, filled: &Filled) -> Vec<String> {
                 seen.push(format!("messages: {:?}", world.list(at).await));
                 seen.push(format!("members: {:?}", world.members_in_pages(at, ALL).await));
                 seen.push(format!("receipts: {:?}", world.receipts(at).await));
+                for view in [View::Original, View::Small] {
+                    for number in 1..=3 {
+                        let image = images::get(world, at, images::id(number), view).await;
+                        seen.push(format!(
+                            "image: {:?}",
+                            image.map(|(file, whole)| (file, Sha256::digest(whole)))
+                        ));
+                    }
+                }
                 let may_type = world.ask(MayType { at, most_members: None }).await;
                 seen.push(format!("may type: {}", may_type.is_ok()));
             }

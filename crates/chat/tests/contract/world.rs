@@ -130,7 +130,7 @@ impl World {
     }
 
     pub async fn user_of(&self, resource: ResourceId) -> UserId {
-        self.users.create(resource).await.expect("a user")
+        self.users.create(resource, None).await.expect("a user")
     }
 
     pub async fn user(&self) -> UserId {
@@ -332,6 +332,7 @@ pub fn sharing(user: UserId, share_history: ShareHistory) -> Member {
         display_name: None,
         share_history,
         metadata: Metadata::new(),
+        roles: Vec::new(),
     }
 }
 
@@ -360,6 +361,7 @@ pub fn text_doc(text: &str) -> MessageDoc {
         sender_display_name: None,
         metadata: Metadata::new(),
         high_priority: false,
+        attachments: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use samband_wire_core::{ApiError, Reply, Request};
 use samband_wire_identity::{AccessToken, CreateRequest, Identity, IdentityResult, shape};
 
-use super::refusal;
+use super::{accepted, refusal, repeat_key};
 use crate::users::{TokenWish, Users};
 
 pub(super) async fn serve(users: Arc<Users>, request: Request) -> Result<Reply, ApiError> {
@@ -13,7 +13,7 @@ pub(super) async fn serve(users: Arc<Users>, request: Request) -> Result<Reply, 
     let resource = request.caller.resource;
     if shape.flat {
         // 2020: no body, no token.
-        let user = users.create(resource).await.map_err(refusal)?;
+        let user = users.create(resource, None).await.map_err(refusal)?;
         return Ok(Reply::json(
             200,
             &Identity {
@@ -22,9 +22,11 @@ pub(super) async fn serve(users: Arc<Users>, request: Request) -> Result<Reply, 
         ));
     }
     let body: CreateRequest = request.json_or_default()?;
+    let repeat = repeat_key(&users, &request, "CreateIdentity")?;
+    let repeated = repeat.is_some();
     let asked = body.create_token_with_scopes.unwrap_or_default();
     let (user, access_token) = if asked.is_empty() {
-        (users.create(resource).await.map_err(refusal)?, None)
+        (users.create(resource, repeat).await.map_err(refusal)?, None)
     } else {
         let wish = TokenWish {
             scopes: shape.scopes(&asked, "createTokenWithScopes")?,
@@ -32,20 +34,18 @@ pub(super) async fn serve(users: Arc<Users>, request: Request) -> Result<Reply, 
             by: request.caller.who,
             base_url: &request.base_url,
         };
-        let (user, token) = users.create_with_token(resource, wish).await.map_err(refusal)?;
+        let (user, token) = users.create_with_token(resource, wish, repeat).await.map_err(refusal)?;
         let token = AccessToken {
             token: token.token.into_inner(),
             expires_on: token.expires.to_string(),
         };
         (user, Some(token))
     };
-    Ok(Reply::json(
-        201,
-        &IdentityResult {
-            identity: Identity {
-                id: user.raw_id(resource),
-            },
-            access_token,
+    let result = IdentityResult {
+        identity: Identity {
+            id: user.raw_id(resource),
         },
-    ))
+        access_token,
+    };
+    Ok(accepted(Reply::json(201, &result), repeated))
 }

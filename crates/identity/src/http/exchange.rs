@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use samband_wire_core::{ApiError, Reply, Request};
-use samband_wire_identity::TeamsExchangeRequest;
+use samband_wire_identity::{TeamsExchangeRequest, shape};
 
 use crate::users::Users;
 
@@ -12,6 +12,12 @@ pub(super) async fn teams(_: Arc<Users>, request: Request) -> Result<Reply, ApiE
     let body: TeamsExchangeRequest = request.json()?;
     if body.token.is_empty() {
         return Err(ApiError::bad_request("The field 'token' is empty.").with_target("token"));
+    }
+    let needed = [("appId", body.app_id), ("userId", body.user_id)];
+    for (field, value) in needed.iter().filter(|_| shape(request.version).exchange_names_user) {
+        if value.is_none() {
+            return Err(ApiError::bad_request(format!("The field '{field}' is missing.")).with_target(*field));
+        }
     }
     Err(untrusted())
 }

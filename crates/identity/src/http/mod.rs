@@ -9,7 +9,10 @@ mod update_identity;
 
 use std::sync::Arc;
 
-use samband_wire_core::{ApiError, Handler, handler};
+use samband_store::RepeatKey;
+use samband_wire_core::{ApiError, Handler, Reply, Request, handler, repeatability};
+use samband_wire_identity::shape;
+use sha2::{Digest, Sha256};
 
 use crate::model::IdentityError;
 use crate::users::Users;
@@ -27,6 +30,33 @@ pub fn handlers(users: &Arc<Users>) -> Vec<(&'static str, Handler)> {
     ]
 }
 
+/// By what a request may be repeated, if its api-version knows of that and the request asks for it.
+fn repeat_key(users: &Users, request: &Request, op: &str) -> Result<Option<RepeatKey>, ApiError> {
+    if !shape(request.version).repeatable {
+        return Ok(None);
+    }
+    let id = repeatability::request_id(request, users.clock.now())?;
+    Ok(id.map(|id| RepeatKey {
+        scope: [request.caller.resource.as_bytes().as_slice(), op.as_bytes()].concat(),
+        key: id.to_string(),
+        request_hash: Sha256::new()
+            .chain_update(&request.path)
+            .chain_update([0])
+            .chain_update(&request.body)
+            .finalize()
+            .into(),
+    }))
+}
+
+/// Tells whoever asked for a repeatable request that it was one.
+fn accepted(reply: Reply, repeat: bool) -> Reply {
+    if repeat {
+        reply.header(repeatability::RESULT, "accepted")
+    } else {
+        reply
+    }
+}
+
 /// The one table from refusal to status and code.
 pub(crate) fn refusal(error: IdentityError) -> ApiError {
     let message = error.to_string();
@@ -34,6 +64,7 @@ pub(crate) fn refusal(error: IdentityError) -> ApiError {
         IdentityError::BadUserId(_) => ApiError::bad_request(message).with_target("id"),
         IdentityError::UserNotFound => ApiError::not_found(message).with_target("id"),
         IdentityError::BadLifetime(_) => ApiError::bad_request(message).with_target("expiresInMinutes"),
+        IdentityError::OtherRequest => ApiError::bad_request(message).with_target("Repeatability-Request-ID"),
         IdentityError::Unavailable => ApiError::unavailable(),
     }
 }

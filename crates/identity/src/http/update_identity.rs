@@ -23,7 +23,7 @@ pub(super) async fn serve(users: Arc<Users>, request: Request) -> Result<Reply, 
     // A moment to come would revoke tokens that are not issued yet.
     let issued_before = issued_before.map(|moment| moment.min(users.clock.now()));
     users
-        .revoke_tokens(resource, user, issued_before)
+        .revoke_tokens(resource, user, issued_before, None)
         .await
         .map_err(refusal)?;
     Ok(Reply::empty(204))

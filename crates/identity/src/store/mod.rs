@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use samband_core::{Millis, ResourceId, Secret, StreamId, UserId};
 use samband_store::transfer::{Column, ColumnKind, Table};
 use samband_store::{Change, EngineError, Migration, Outdated, Query, Stop, Transaction};
+use serde::{Deserialize, Serialize};
 
 pub const MIGRATIONS: &[Migration] = &[
     Migration {
@@ -71,8 +72,15 @@ pub struct CreateUser {
     pub user: UserId,
 }
 
+/// A repeated request gets the first one's user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedUser {
+    pub user: [u8; 16],
+    pub at_ms: i64,
+}
+
 impl Change for CreateUser {
-    type Out = ();
+    type Out = CreatedUser;
     type Refusal = ();
     fn stream(&self) -> StreamId {
         self.user.into()
@@ -84,8 +92,13 @@ impl Change for CreateUser {
 }
 
 impl CreateUser {
-    async fn apply(&self, tx: &mut impl Transaction<Db: Identities>) -> Result<(), Stop<()>> {
-        Ok(tx.db().insert(self.resource, self.user, tx.cx().now).await?)
+    async fn apply(&self, tx: &mut impl Transaction<Db: Identities>) -> Result<CreatedUser, Stop<()>> {
+        let now = tx.cx().now;
+        tx.db().insert(self.resource, self.user, now).await?;
+        Ok(CreatedUser {
+            user: *self.user.as_bytes(),
+            at_ms: now.0,
+        })
     }
 }
 

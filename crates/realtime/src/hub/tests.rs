@@ -54,8 +54,8 @@ impl World {
         };
         let resource = ResourceId::from_bytes([7; 16]);
         let (caller, other) = (
-            users.create(resource).await.unwrap(),
-            users.create(resource).await.unwrap(),
+            users.create(resource, None).await.unwrap(),
+            users.create(resource, None).await.unwrap(),
         );
         let at = InThread {
             resource,
@@ -67,6 +67,7 @@ impl World {
             display_name: None,
             share_history: ShareHistory::All,
             metadata: Metadata::new(),
+            roles: Vec::new(),
         };
         let creation = CreateThread {
             at,

@@ -33,6 +33,7 @@ pub struct Admin {
 }
 
 pub static SERVICE: Service = Service {
+    about: &[],
     name: "resources",
     versions: &[],
     envelope: |_| Envelope::Nested,

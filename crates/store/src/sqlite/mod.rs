@@ -1,5 +1,6 @@
 //! The embedded engine: SQLite in WAL mode, one writer thread with group commit, readers beside it.
 
+mod backfill;
 mod connection;
 mod engine;
 mod log;

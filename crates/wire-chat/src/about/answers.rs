@@ -59,6 +59,7 @@ pub(super) static PARTICIPANT: Object = Object::new(
         Field::optional("displayName", Kind::Text, ""),
         Field::required("shareHistoryTime", Kind::Time, "from when on the participant may read"),
         Field::optional("metadata", Kind::Map, "absent if there is none"),
+        Field::optional("roleIds", Kind::Texts, "2021-10-01-preview7 only"),
     ],
 );
 

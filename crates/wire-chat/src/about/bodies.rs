@@ -49,13 +49,41 @@ pub(super) static PARTICIPANT_WISH: Object = Object::new(
             "from when on the participant may read; absent: from being added. With a new thread everybody reads all",
         ),
         METADATA,
+        ROLES,
     ],
+);
+
+pub(super) static PARTICIPANT_CHANGE: Object = Object::new(
+    "ChatParticipant in an update",
+    "",
+    &[
+        Field::required("communicationIdentifier", Kind::Object(&IDENTIFIER), "who"),
+        Field::optional("displayName", Kind::Text, "at most 4,096 bytes"),
+        Field::optional("shareHistoryTime", Kind::Time, "from when on the participant may read"),
+        ROLES,
+    ],
+);
+pub(super) const ROLES: Field = Field::optional(
+    "roleIds",
+    Kind::Texts,
+    "2021-10-01-preview7 only; at most 32 of 256 bytes each. They are kept and mean nothing to the server",
 );
 
 pub(super) static IDENTIFIER: Object = Object::new(
     "CommunicationIdentifierModel in a request",
     "A `rawId`, one of the kinds, or both. Only communication users of the same resource can be participants.",
     &[
+        Field::optional(
+            "kind",
+            Kind::OneOf(&[
+                "unknown",
+                "communicationUser",
+                "phoneNumber",
+                "microsoftTeamsUser",
+                "microsoftTeamsApp",
+            ]),
+            "must agree with the kind that is there",
+        ),
         Field::optional(
             "rawId",
             Kind::Text,

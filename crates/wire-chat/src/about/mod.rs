@@ -142,6 +142,18 @@ pub(crate) static ABOUT: &[About] = &[
         Refusal::new(404, "NotFound", "whom the body names is not in the thread"),
     ]),
     About::of(
+        "UpdateChatParticipant",
+        "Changes what the body names of a participant, and leaves the rest. Nobody hears of it.",
+    )
+    .takes(&PARTICIPANT_CHANGE)
+    .refuses(&[
+        BAD,
+        NAME,
+        NOT_IN_IT,
+        NO_THREAD,
+        Refusal::new(404, "NotFound", "whom the body names is not in the thread"),
+    ]),
+    About::of(
         "SendChatMessage",
         "Sends a message to a thread. It is stored before it is answered. The header `Location` has the message's URL. \
          Of HTML, what could run or load code is removed.",

@@ -43,6 +43,7 @@ fn answers_are_as_told() {
         display_name: Some("name".into()),
         share_history_time: Millis(1),
         metadata: metadata(),
+        role_ids: Some(vec!["role".into()]),
     };
     let invalid = || Detail {
         code: Cow::Borrowed("404"),

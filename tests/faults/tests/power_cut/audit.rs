@@ -195,6 +195,7 @@ async fn goes_on(store: &Store, at: InThread, by: OpId, before: &[FoundMessage])
         sender_display_name: None,
         metadata: Default::default(),
         high_priority: false,
+        attachments: Vec::new(),
     };
     let sent = store.commit(SendMessage::new(at, true, &doc)).await;
     let sent = sent.map_err(|error| format!("nothing can be sent: {error:?}"))?;

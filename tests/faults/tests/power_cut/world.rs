@@ -148,7 +148,7 @@ impl World {
             random,
         };
         for _ in 0..users {
-            let user = people.create(id).await.expect("a user");
+            let user = people.create(id, None).await.expect("a user");
             self.with_place(|place| place.users.push(user));
         }
         let mut creator = Sender::new(0, 0);
@@ -387,6 +387,7 @@ impl Sender {
             sender_display_name: None,
             metadata: Default::default(),
             high_priority: false,
+            attachments: Vec::new(),
         };
         let change = SendMessage::new(world.at(thread, self.sender), false, &doc);
         let Some(stamp) = world.commit(change).await else {
@@ -412,6 +413,7 @@ impl Sender {
             content: Some(text(op)),
             metadata: None,
             high_priority: None,
+            attachments: None,
         };
         let told = world.commit(change).await.is_some();
         if told {
@@ -497,6 +499,7 @@ pub fn creation(at: InThread, op: OpId, members: &[UserId]) -> Repeatable<Create
         display_name: None,
         share_history: ShareHistory::All,
         metadata: Default::default(),
+        roles: Vec::new(),
     };
     let name = format!("{}.{}", op.sender, op.number);
     Repeatable {

@@ -9,8 +9,8 @@ use tokio_postgres::Row;
 
 use super::{key, resource_key, text};
 use crate::model::StoredMember;
-use crate::store::db::{Interval, Members, NewMember};
-use crate::store::{UserKey, user_of};
+use crate::store::db::{Interval, MemberChange, Members, NewMember};
+use crate::store::{UserKey, read_roles, user_of};
 
 fn read(row: &Row) -> Result<StoredMember, EngineError> {
     Ok(StoredMember {
@@ -18,6 +18,7 @@ fn read(row: &Row) -> Result<StoredMember, EngineError> {
         display_name: text(row, 1)?,
         share_history: Millis(row.try_get(2)?),
         metadata: serde_json::from_slice(row.try_get(3)?).unwrap_or_default(),
+        roles: row.try_get::<_, Option<&[u8]>>(4)?.map_or_else(Vec::new, read_roles),
     })
 }
 
@@ -65,7 +66,7 @@ impl Members for Session {
     async fn member(&self, thread: ThreadId, user: &[u8]) -> Result<Option<StoredMember>, EngineError> {
         let row = self
             .query_opt(
-                r#"SELECT "user", display_name, share_ms, metadata FROM member
+                r#"SELECT "user", display_name, share_ms, metadata, roles FROM member
                    WHERE thread = $1 AND "user" = $2 AND until_stamp IS NULL"#,
                 &[&key(thread), &user],
             )
@@ -82,7 +83,7 @@ impl Members for Session {
     ) -> Result<Vec<StoredMember>, EngineError> {
         let rows = self
             .query(
-                r#"SELECT "user", display_name, share_ms, metadata FROM member
+                r#"SELECT "user", display_name, share_ms, metadata, roles FROM member
                    WHERE thread = $1 AND "user" > $2 AND until_stamp IS NULL ORDER BY "user" LIMIT $3 OFFSET $4"#,
                 &[&key(thread), &after, &(most as i64), &(skip as i64)],
             )
@@ -106,8 +107,8 @@ impl Members for Session {
             .map(|new| new.display_name.clone().map(String::into_bytes))
             .collect();
         self.write(
-            r#"INSERT INTO member (thread, "user", joined_stamp, from_stamp, share_ms, display_name, metadata)
-               SELECT $1, i.* FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[]) i"#,
+            r#"INSERT INTO member (thread, "user", joined_stamp, from_stamp, share_ms, display_name, metadata, roles)
+               SELECT $1, i.* FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[], $8::bytea[]) i"#,
             vec![
                 Box::new(key(thread)),
                 Box::new(users.clone()),
@@ -116,6 +117,7 @@ impl Members for Session {
                 Box::new(numbers(|new| new.share_ms)),
                 Box::new(names),
                 Box::new(new.iter().map(|new| new.metadata.clone()).collect::<Vec<_>>()),
+                Box::new(new.iter().map(|new| new.roles.clone()).collect::<Vec<_>>()),
             ],
         )
         .await?;
@@ -138,6 +140,22 @@ impl Members for Session {
                 Box::new(key(thread)),
                 Box::new(user.to_vec()),
                 Box::new(name.as_bytes().to_vec()),
+            ],
+        )
+        .await
+    }
+
+    async fn change_member(&self, thread: ThreadId, user: &[u8], change: &MemberChange) -> Result<(), EngineError> {
+        self.write(
+            r#"UPDATE member SET display_name = coalesce($3, display_name), roles = coalesce($4, roles),
+                   from_stamp = coalesce($5, from_stamp), share_ms = coalesce($5, share_ms)
+               WHERE thread = $1 AND "user" = $2 AND until_stamp IS NULL"#,
+            vec![
+                Box::new(key(thread)),
+                Box::new(user.to_vec()),
+                Box::new(change.display_name.clone().map(String::into_bytes)),
+                Box::new(change.roles.clone()),
+                Box::new(change.share_ms),
             ],
         )
         .await

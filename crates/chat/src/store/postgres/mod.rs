@@ -1,6 +1,7 @@
 //! The SQL of chat on PostgreSQL.
 
 mod heard;
+mod images;
 mod members;
 mod messages;
 mod receipts;

@@ -210,13 +210,17 @@ impl Threads for Session {
 
     async fn purge(&self, thread: ThreadId, most: usize) -> Result<bool, EngineError> {
         // What happened to the thread stays readable for the log's own time; what was said does not.
-        const STEPS: [&str; 3] = [
+        // No image can come where there is no line for it; chunks are large.
+        const STEPS: [&str; 5] = [
             "DELETE FROM entry WHERE (stream, stamp) IN
                  (SELECT stream, stamp FROM entry WHERE stream = $1 AND seq IS NOT NULL LIMIT $2)",
             r#"DELETE FROM receipt WHERE (thread, "user") IN
                  (SELECT thread, "user" FROM receipt WHERE thread = $1 LIMIT $2)"#,
             r#"DELETE FROM member WHERE (thread, "user", joined_stamp) IN
                  (SELECT thread, "user", joined_stamp FROM member WHERE thread = $1 LIMIT $2)"#,
+            "DELETE FROM image WHERE (thread, image) IN (SELECT thread, image FROM image WHERE thread = $1 LIMIT $2)",
+            "DELETE FROM image_chunk WHERE (thread, image, view, number) IN
+                 (SELECT thread, image, view, number FROM image_chunk WHERE thread = $1 LIMIT ($2 + 49) / 50)",
         ];
         for step in STEPS {
             if self.execute(step, &[&key(thread), &(most as i64)]).await? > 0 {

@@ -7,10 +7,10 @@ use samband_core::{LogPosition, Millis, ResourceId, Stamp, ThreadId, UserId};
 use samband_store::EngineError;
 
 use crate::model::StoredMember;
-use crate::store::db::{Interval, Members, NewMember};
-use crate::store::{UserKey, user_of};
+use crate::store::db::{Interval, MemberChange, Members, NewMember};
+use crate::store::{UserKey, read_roles, user_of};
 
-const COLUMNS: &str = "user, display_name, share_ms, metadata";
+const COLUMNS: &str = "user, display_name, share_ms, metadata, roles";
 
 fn read(row: &Row<'_>) -> Result<StoredMember> {
     let key = row.get_ref(0)?.as_blob()?;
@@ -20,6 +20,7 @@ fn read(row: &Row<'_>) -> Result<StoredMember> {
         display_name: super::threads::text(row, 1)?,
         share_history: Millis(row.get(2)?),
         metadata: serde_json::from_slice(metadata).unwrap_or_default(),
+        roles: row.get_ref(4)?.as_blob_or_null()?.map_or_else(Vec::new, read_roles),
     })
 }
 
@@ -88,8 +89,8 @@ impl Members for Connection {
         new: &[NewMember],
     ) -> Result<(), EngineError> {
         let mut stay = self.prepare_cached(
-            "INSERT INTO member (thread, user, joined_stamp, from_stamp, share_ms, display_name, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO member (thread, user, joined_stamp, from_stamp, share_ms, display_name, metadata, roles)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         let mut line = self.prepare_cached(
             "INSERT INTO thread_of_user (resource, user, thread) VALUES (?1, ?2, ?3)
@@ -105,6 +106,7 @@ impl Members for Connection {
                 new.share_ms,
                 new.display_name.as_deref().map(str::as_bytes),
                 &new.metadata,
+                &new.roles,
             ))?;
             line.execute((resource.as_bytes(), user, thread.as_bytes()))?;
         }
@@ -116,6 +118,22 @@ impl Members for Connection {
             "UPDATE member SET display_name = ?3 WHERE thread = ?1 AND user = ?2 AND until_stamp IS NULL",
         )?
         .execute((thread.as_bytes(), user, name.as_bytes()))?;
+        Ok(())
+    }
+
+    async fn change_member(&self, thread: ThreadId, user: &[u8], change: &MemberChange) -> Result<(), EngineError> {
+        self.prepare_cached(
+            "UPDATE member SET display_name = coalesce(?3, display_name), roles = coalesce(?4, roles),
+                from_stamp = coalesce(?5, from_stamp), share_ms = coalesce(?5, share_ms)
+         WHERE thread = ?1 AND user = ?2 AND until_stamp IS NULL",
+        )?
+        .execute((
+            thread.as_bytes(),
+            user,
+            change.display_name.as_deref().map(str::as_bytes),
+            &change.roles,
+            change.share_ms,
+        ))?;
         Ok(())
     }
 

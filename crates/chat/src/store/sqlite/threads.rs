@@ -183,12 +183,16 @@ impl Threads for Connection {
 
     async fn purge(&self, thread: ThreadId, most: usize) -> Result<bool, EngineError> {
         // What happened to the thread stays readable for the log's own time; what was said does not.
-        const STEPS: [&str; 3] = [
+        // No image can come where there is no line for it; chunks are large.
+        const STEPS: [&str; 5] = [
             "DELETE FROM entry WHERE pos IN
              (SELECT pos FROM entry WHERE stream = ?1 AND seq IS NOT NULL LIMIT ?2)",
             "DELETE FROM receipt WHERE (thread, user) IN (SELECT thread, user FROM receipt WHERE thread = ?1 LIMIT ?2)",
             "DELETE FROM member WHERE (thread, user, joined_stamp) IN
              (SELECT thread, user, joined_stamp FROM member WHERE thread = ?1 LIMIT ?2)",
+            "DELETE FROM image WHERE (thread, image) IN (SELECT thread, image FROM image WHERE thread = ?1 LIMIT ?2)",
+            "DELETE FROM image_chunk WHERE rowid IN
+             (SELECT rowid FROM image_chunk WHERE thread = ?1 LIMIT (?2 + 49) / 50)",
         ];
         for step in STEPS {
             if self.prepare_cached(step)?.execute((thread.as_bytes(), most as i64))? > 0 {

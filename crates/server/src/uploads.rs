@@ -1,0 +1,56 @@
+//! Memory for the files that are being uploaded: who finds no room waits before its file is read.
+
+use std::time::Duration;
+
+use samband_wire_core::ApiError;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Of all uploads under way; a file that is larger by configuration has it for itself.
+const BYTES: usize = 128 << 20;
+const UNIT: usize = 64 << 10;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct Uploads {
+    free: Semaphore,
+    units: u32,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        let units = BYTES / UNIT;
+        Self {
+            free: Semaphore::new(units),
+            units: units as u32,
+        }
+    }
+}
+
+impl Uploads {
+    /// Uploads for a file, until it is dropped.
+    pub async fn take(&self, bytes: usize) -> Result<SemaphorePermit<'_>, ApiError> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let taken = tokio::time::timeout(PATIENCE, self.free.acquire_many(units.clamp(1, self.units))).await;
+        match taken {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(ApiError::unavailable()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_no_room_waits_for_it() {
+        let uploads = Uploads::default();
+        let all = uploads.take(usize::MAX).await.unwrap();
+        let refused = uploads.take(1).await.unwrap_err();
+        assert_eq!(refused.status, 503);
+        drop(all);
+        let half = uploads.take(BYTES / 2).await.unwrap();
+        assert!(uploads.take(BYTES / 2).await.is_ok());
+        assert!(uploads.take(BYTES / 2 + UNIT).await.is_err());
+        drop(half);
+    }
+}
