@@ -130,6 +130,7 @@ pub(super) static CONTENT: Object = Object::new(
             Kind::List(&PARTICIPANT),
             "of `participantAdded` and `participantRemoved`; at most 250 of those added at once",
         ),
+        Field::optional("attachments", Kind::List(&ATTACHMENT), "from 2023-04-01-preview on"),
         Field::optional(
             "initiatorCommunicationIdentifier",
             Kind::Object(&IDENTIFIER_VIEW),
@@ -174,5 +175,30 @@ pub(super) static IDENTIFIER_VIEW: Object = Object::new(
         ),
         Field::required("rawId", Kind::Text, "`8:acs:<resource guid>_<user guid>`"),
         Field::required("communicationUser", Kind::Object(&COMMUNICATION_USER), ""),
+    ],
+);
+
+pub(super) static UPLOADED_IMAGE: Object = Object::new(
+    "UploadChatImageResult",
+    "",
+    &[
+        Field::required("id", Kind::Text, "what messages name it by"),
+        Field::required("attachmentType", Kind::OneOf(&["image"]), ""),
+        Field::optional("name", Kind::Text, "as it was sent"),
+    ],
+);
+pub(super) static ATTACHMENT: Object = Object::new(
+    "ChatAttachment",
+    "",
+    &[
+        Field::required("id", Kind::Text, ""),
+        Field::required(
+            "attachmentType",
+            Kind::OneOf(&["image"]),
+            "`teamsInlineImage` before 2023-11-07",
+        ),
+        Field::optional("name", Kind::Text, ""),
+        Field::required("url", Kind::Text, "the image, for whoever has a token"),
+        Field::required("previewUrl", Kind::Text, "its `small` view"),
     ],
 );

@@ -134,6 +134,7 @@ pub(super) static SEND_MESSAGE: Object = Object::new(
         Field::optional("senderDisplayName", Kind::Text, "at most 4,096 bytes"),
         Field::optional("type", Kind::OneOf(&["text", "html"]), "`text` if absent"),
         METADATA,
+        ATTACHMENTS,
     ],
 );
 
@@ -143,6 +144,24 @@ pub(super) static UPDATE_MESSAGE: Object = Object::new(
     &[
         Field::optional("content", Kind::Text, "at most {message_bytes} bytes"),
         METADATA_PATCH,
+        ATTACHMENTS,
+    ],
+);
+
+const ATTACHMENTS: Field = Field::optional(
+    "attachments",
+    Kind::List(&ATTACHMENT_WISH),
+    "2024-03-15-preview and 2024-06-05-preview only; at most 50",
+);
+pub(super) static ATTACHMENT_WISH: Object = Object::new(
+    "ChatAttachment in a request",
+    "",
+    &[
+        Field::required("id", Kind::Text, "an image that was uploaded to the thread"),
+        Field::required("attachmentType", Kind::OneOf(&["image", "file"]), "`file` is refused"),
+        Field::optional("name", Kind::Text, "at most 255 bytes"),
+        Field::optional("url", Kind::Text, "ignored"),
+        Field::optional("previewUrl", Kind::Text, "ignored"),
     ],
 );
 
@@ -181,7 +200,7 @@ pub(super) static RETENTION_POLICY: Object = Object::new(
         Field::optional(
             "deleteThreadAfterDays",
             Kind::Whole { least: 1, most: 36_500 },
-            "days from the thread's creation on; needed with `threadCreationDate`",
+            "{retention_days}: days from the thread's creation on; needed with `threadCreationDate`",
         ),
     ],
 );

@@ -51,6 +51,18 @@ const TOO_LARGE_A_THREAD: Refusal = Refusal::new(
     "the thread has more than {receipts_and_typing_members} participants",
 );
 
+const BAD_ATTACHMENT: Refusal = Refusal::new(
+    400,
+    "BadRequest",
+    "an attachment is no image of the thread, or there are more than 50",
+);
+const NO_IMAGE: Refusal = Refusal::new(
+    404,
+    "NotFound",
+    "there is no such image in the thread, or it is deleted",
+);
+const NOT_UPLOADER: Refusal = Refusal::new(403, "Forbidden", "somebody else uploaded the image");
+
 const PAGE_SIZE: Field = Field::optional(
     "maxPageSize",
     Kind::Whole { least: 1, most: LONG },
@@ -160,7 +172,7 @@ pub(crate) static ABOUT: &[About] = &[
     )
     .takes(&SEND_MESSAGE)
     .answers(&SENT_MESSAGE)
-    .refuses(&[BAD, NAME, NOT_IN_IT, NO_THREAD, MESSAGE_SIZE, METADATA_SIZE]),
+    .refuses(&[BAD, NAME, BAD_ATTACHMENT, NOT_IN_IT, NO_THREAD, MESSAGE_SIZE, METADATA_SIZE]),
     About::of(
         "ListChatMessages",
         "Lists the messages of a thread that the caller may see, newest first, each in its newest version, at most 200 \
@@ -180,7 +192,7 @@ pub(crate) static ABOUT: &[About] = &[
         "Changes a message that the caller has sent. What the body does not name stays.",
     )
     .takes(&UPDATE_MESSAGE)
-    .refuses(&[BAD, NOT_IN_IT, NOT_SENDER, NO_THREAD, NO_MESSAGE, MESSAGE_SIZE, METADATA_SIZE]),
+    .refuses(&[BAD, BAD_ATTACHMENT, NOT_IN_IT, NOT_SENDER, NO_THREAD, NO_MESSAGE, MESSAGE_SIZE, METADATA_SIZE]),
     About::of(
         "DeleteChatMessage",
         "Deletes a message that the caller has sent: its line stays in the list without its content. Deleting it again \
@@ -207,4 +219,43 @@ pub(crate) static ABOUT: &[About] = &[
     )
     .may_take(&TYPING)
     .refuses(&[BAD, NAME, NOT_IN_IT, TOO_LARGE_A_THREAD, NO_THREAD]),
+    About::of(
+        "UploadChatImage",
+        "Stores an image, to be attached to messages of the thread. The body is the file itself: jpeg, png, gif, webp or \
+         heic, told by its content, at most {image_bytes} bytes. The header `Location` has the image's URL.",
+    )
+    .headers(&[Field::optional(
+        "image-filename",
+        Kind::Text,
+        "the file's name, at most 255 bytes",
+    )])
+    .answers(&UPLOADED_IMAGE)
+    .refuses(&[
+        Refusal::new(
+            400,
+            "BadRequest",
+            "the id or the name is malformed, or the image is empty, cut off, damaged or of too many pixels",
+        ),
+        NOT_IN_IT,
+        NO_THREAD,
+        Refusal::new(415, "UnsupportedMediaType", "the body is no image of a kind that is taken"),
+    ]),
+    About::of(
+        "GetChatImage",
+        "Reads an image as it was uploaded (`original`) or made smaller (`small`). Where `If-None-Match` has its `ETag`, \
+         the answer is 304.",
+    )
+    .refuses(&[BAD_PAGE, NEVER_IN_IT, NO_THREAD, NO_IMAGE]),
+    About::of(
+        "GetAttachedChatImage",
+        "The same, at the paths that attachments of messages name.",
+    )
+    .refuses(&[BAD_PAGE, NEVER_IN_IT, NO_THREAD, NO_IMAGE]),
+    About::of("DeleteChatImage", "Deletes an image that the caller has uploaded.").refuses(&[
+        BAD_PAGE,
+        NOT_IN_IT,
+        NOT_UPLOADER,
+        NO_THREAD,
+        NO_IMAGE,
+    ]),
 ];

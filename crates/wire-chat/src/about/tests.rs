@@ -8,6 +8,7 @@ use samband_wire_core::about::testing::{answer_faults, body_faults};
 
 use super::answers::*;
 use super::bodies::*;
+use crate::attachments::{Attachment, AttachmentWish, UploadedImage};
 use crate::identifier::{IdentifierModel, IdentifierView};
 use crate::requests::*;
 use crate::responses::*;
@@ -21,6 +22,7 @@ fn requests_are_as_told() {
         body_faults::<AddParticipantsBody>(&ADD_PARTICIPANTS),
         body_faults::<ParticipantBody>(&PARTICIPANT_WISH),
         body_faults::<IdentifierModel>(&IDENTIFIER),
+        body_faults::<AttachmentWish>(&ATTACHMENT_WISH),
         body_faults::<SendMessage>(&SEND_MESSAGE),
         body_faults::<UpdateMessage>(&UPDATE_MESSAGE),
         body_faults::<ReadReceiptWish>(&RECEIPT_WISH),
@@ -70,6 +72,18 @@ fn answers_are_as_told() {
         deleted_on: Some(Millis(1)),
         last_message_received_on: Some(Millis(1)),
     };
+    let attachment = Attachment {
+        id: "id".into(),
+        attachment_type: "image",
+        name: Some("name".into()),
+        url: "https://…".into(),
+        preview_url: "https://…".into(),
+    };
+    let uploaded = UploadedImage {
+        id: "id".into(),
+        attachment_type: "image",
+        name: Some("name".into()),
+    };
     let message = Message {
         id: Stamp(1),
         message_type: MessageType::Text,
@@ -79,6 +93,7 @@ fn answers_are_as_told() {
             message: Some("text".into()),
             topic: Some("topic".into()),
             participants: Some(vec![participant()]),
+            attachments: Some(vec![attachment]),
             initiator_communication_identifier: Some(identifier()),
         }),
         sender_display_name: Some("name".into()),
@@ -104,6 +119,7 @@ fn answers_are_as_told() {
         answer_faults(&PARTICIPANTS, &page(participant())),
         answer_faults(&ADDED_PARTICIPANTS, &added),
         answer_faults(&SENT_MESSAGE, &SentMessage { id: Stamp(1) }),
+        answer_faults(&UPLOADED_IMAGE, &uploaded),
         answer_faults(&MESSAGES, &page(message)),
         answer_faults(&RECEIPTS, &page(receipt)),
     ];
