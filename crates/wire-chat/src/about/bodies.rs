@@ -134,6 +134,7 @@ pub(super) static SEND_MESSAGE: Object = Object::new(
         Field::optional("senderDisplayName", Kind::Text, "at most 4,096 bytes"),
         Field::optional("type", Kind::OneOf(&["text", "html"]), "`text` if absent"),
         METADATA,
+        ATTACHMENTS,
     ],
 );
 
@@ -143,6 +144,24 @@ pub(super) static UPDATE_MESSAGE: Object = Object::new(
     &[
         Field::optional("content", Kind::Text, "at most {message_bytes} bytes"),
         METADATA_PATCH,
+        ATTACHMENTS,
+    ],
+);
+
+pub(super) const ATTACHMENTS: Field = Field::optional(
+    "attachments",
+    Kind::List(&ATTACHMENT_WISH),
+    "2024-03-15-preview and 2024-06-05-preview only: images that the sender uploaded to the thread",
+);
+pub(super) static ATTACHMENT_WISH: Object = Object::new(
+    "ChatAttachment in a request",
+    "",
+    &[
+        Field::required("id", Kind::Text, "as the upload answered it"),
+        Field::required("attachmentType", Kind::OneOf(&["image", "file"]), "`file` is refused"),
+        Field::optional("name", Kind::Text, "what it is called; absent: as it was uploaded"),
+        Field::optional("url", Kind::Text, "read and not used: the server shows its own"),
+        Field::optional("previewUrl", Kind::Text, "likewise"),
     ],
 );
 
