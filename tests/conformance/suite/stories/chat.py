@@ -199,7 +199,7 @@ def images(chat: Chat) -> None:
         chat.step("GetChatImage", view, path=(image, view))
     chat.step("GetChatImage", "of no size", path=(image, "huge"), expect=400)
     chat.step("GetChatImage", "of others", user=chat.eve, path=(image, "original"), expect=403)
-    chat.step("UploadChatImage", "of no image", body=b"nonsense", expect=400)
+    chat.step("UploadChatImage", "of no image", body=b"nonsense", expect=415)
     attached = {
         "content": f'<img id="{image}">',
         "type": "html",
