@@ -217,7 +217,9 @@ def attaching(chat: Chat, image: str) -> None:
     }
     message = chat.step("SendChatMessage", "with an image", body=attached).json()["id"]
     chat.story.mask.name(message, "image message")
-    chat.step("GetChatMessage", "with an image", path=(message,))
+    shown = chat.step("GetChatMessage", "with an image", path=(message,)).json()["content"]["attachments"][0]
+    for view, link in (("original", "url"), ("small", "previewUrl")):
+        chat.story.follow("GetChatImage", f"{view}, by the message's link", shown[link], chat.alice.token)
     chat.step("UpdateChatMessage", "with an image", path=(message,), body={"attachments": attached["attachments"]})
 
 
