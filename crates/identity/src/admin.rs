@@ -30,7 +30,6 @@ const REVOKE: &str = "/_samband/v1/admin/resources/{name}/users/{id}/:revokeAcce
 const ROTATE: &str = "/_samband/v1/admin/signingKeys/:rotate";
 
 pub static SERVICE: Service = Service {
-    about: &[],
     name: "users",
     versions: &[],
     envelope: |_| Envelope::Nested,

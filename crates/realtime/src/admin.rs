@@ -19,7 +19,6 @@ pub struct Admin {
 }
 
 pub static SERVICE: Service = Service {
-    about: &[],
     name: "realtime",
     versions: &[],
     envelope: |_| Envelope::Nested,

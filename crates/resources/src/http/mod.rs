@@ -33,7 +33,6 @@ pub struct Admin {
 }
 
 pub static SERVICE: Service = Service {
-    about: &[],
     name: "resources",
     versions: &[],
     envelope: |_| Envelope::Nested,
