@@ -58,7 +58,7 @@ class Story:
         return self.keep(operation, variant, plan, expect)
 
     def follow(self, role: str, variant: str, link: str, proof: str) -> Answer:
-        """A link to the next page, as it was given."""
+        """A link that an answer gave, as it was given: to the next page, to an image."""
         operation = self.contract.by_role[role]
         assert link.startswith(self.server.endpoint + "/"), f"the link leads elsewhere: {link}"
         request = Request(operation.method, link.removeprefix(self.server.endpoint), proof=proof)

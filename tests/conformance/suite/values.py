@@ -208,5 +208,10 @@ class Values:
     def attachment(self, full: bool) -> dict:
         attachment = {"id": self.world.image(), "attachmentType": "image"}
         if full or self.random.random() < 0.5:
-            attachment |= {"name": "photo.png"}
+            # Clients send back what they read.
+            attachment |= {
+                "name": "photo.png",
+                "url": "https://localhost/original",
+                "previewUrl": "https://localhost/small",
+            }
         return attachment

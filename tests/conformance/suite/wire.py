@@ -39,10 +39,15 @@ class Request:
                 else "authorization: Bearer <token>",
             ]
         if self.body:
-            text = self.body[:600].decode("utf-8", "backslashreplace")
-            more = f"... ({len(self.body)} bytes)" if len(self.body) > 600 else ""
-            parts += ["--data-binary", text + more]
+            parts += ["--data-binary", self.shown()]
         return shlex.join(parts) + f' "$SAMBAND_ENDPOINT"{shlex.quote(self.target)}'
+
+    def shown(self) -> str:
+        try:
+            text = self.body.decode()
+        except UnicodeDecodeError:
+            return repr(self.body[:200])
+        return text if len(text) <= 600 else f"{text[:600]}... ({len(self.body)} bytes)"
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """What valid requests are about: users, threads, messages. Made in the newest api-versions, whatever is tested."""
 
 import json
+import struct
+import zlib
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -8,12 +10,20 @@ from .wire import Request, Server
 
 IDENTITY = "api-version=2023-10-01"
 CHAT = "api-version=2025-03-15"
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 # The smallest images that are what they say: one pixel each.
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+PNG = (
+    b"\x89PNG\r\n\x1a\n"
+    + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+    + chunk(b"IDAT", zlib.compress(b"\x00\xff\x00\x00"))
+    + chunk(b"IEND", b"")
 )
-GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
+GIF = bytes.fromhex("47494638396101000100800000ff0000ffffff2c00000000010001000002024401003b")
 
 
 class Unready(Exception):

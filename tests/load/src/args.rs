@@ -176,6 +176,8 @@ pub enum Command {
     Pages,
     /// Users created
     Users,
+    /// Sends and pages in every api-version, beside the newest
+    Versions,
     /// From the start of the process to the first accepted message
     Start,
     /// Memory, idle and after sends

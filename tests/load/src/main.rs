@@ -16,6 +16,7 @@ mod realtime;
 mod report;
 mod scenarios;
 mod store_floor;
+mod versions;
 mod wire;
 mod world;
 
@@ -109,6 +110,9 @@ async fn dispatch(bench: &Bench, command: &Command) -> Result<Report> {
     }
     if all || matches!(command, Command::Users) {
         scenarios::users(bench, &mut report).await?;
+    }
+    if all || matches!(command, Command::Versions) {
+        versions::versions(bench, &mut report).await?;
     }
     if all || matches!(command, Command::Budget | Command::StoreFloor(_)) {
         budget::budget(bench, &mut report).await?;

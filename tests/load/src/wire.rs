@@ -18,6 +18,12 @@ pub const MESSAGE_BYTES: usize = 500;
 const CHAT: &str = "api-version=2024-03-07";
 const USERS: &str = "/identities?api-version=2023-10-01";
 
+/// The same request in another api-version.
+pub fn in_version(request: &[u8], version: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(request);
+    text.replacen(CHAT, &format!("api-version={version}"), 1).into_bytes()
+}
+
 /// The text of every message: nothing that JSON would have to escape.
 pub fn text() -> String {
     "Nobody reads this, it is here to weigh. "

@@ -22,7 +22,8 @@ async def check_unauthorized(world: World) -> None:
     chat = world.chat_client(made_up_token())
     error = await refused(401, chat.list_chat_threads, code="Unauthorized")
     assert isinstance(error, HttpResponseError)
-    await refused(401, lambda: chat.create_chat_thread("a topic"), code="Unauthorized")
+    guest = (await world.person()).as_participant()
+    await refused(401, lambda: chat.create_chat_thread("a topic", thread_participants=[guest]), code="Unauthorized")
 
 
 async def check_forbidden(world: World) -> None:

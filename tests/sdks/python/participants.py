@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import json
 
-from azure.communication.chat import ChatParticipant, CommunicationUserIdentifier, PhoneNumberIdentifier
+import sdk
 from threads import ids_of
 from world import World, do, items, pages, refused, send_later_than
 
@@ -86,7 +86,7 @@ async def check_list_pages(world: World) -> None:
 async def check_unknown_user_reported(world: World) -> None:
     owner, other, third = await world.people(3)
     thread = await owner.create_thread(other)
-    nobody = ChatParticipant(identifier=CommunicationUserIdentifier(unknown_user_like(other.id)))
+    nobody = sdk.participant(sdk.UserIdentifier(unknown_user_like(other.id)))
     ((participant, error),) = await do(thread.add_participants([third.as_participant(), nobody]))
     assert participant is nobody, "the error's target is not the id that was sent"
     assert error.code == "404" and error.message, f"expected code 404 with a message: {error}"
@@ -95,7 +95,7 @@ async def check_unknown_user_reported(world: World) -> None:
 
 async def check_unknown_user_reported_on_create(world: World) -> None:
     owner, other = await world.people(2)
-    nobody = ChatParticipant(identifier=CommunicationUserIdentifier(unknown_user_like(other.id)))
+    nobody = sdk.participant(sdk.UserIdentifier(unknown_user_like(other.id)))
     created = await do(owner.chat.create_chat_thread("a topic", thread_participants=[other.as_participant(), nobody]))
     ((participant, error),) = created.errors
     assert participant is nobody, "the error's target is not the id that was sent"
@@ -104,6 +104,9 @@ async def check_unknown_user_reported_on_create(world: World) -> None:
 
 
 async def check_phone_number_reported(world: World) -> None:
+    # Not at the top: the betas before 1.0.0 have no such name.
+    from azure.communication.chat import PhoneNumberIdentifier  # pylint: disable=import-outside-toplevel
+
     owner, other = await world.people(2)
     thread = await owner.create_thread(other)
     answers = []
@@ -113,7 +116,7 @@ async def check_phone_number_reported(world: World) -> None:
     with contextlib.suppress(KeyError):
         await do(
             thread.add_participants(
-                [ChatParticipant(identifier=PhoneNumberIdentifier(PHONE_NUMBER))],
+                [sdk.participant(PhoneNumberIdentifier(PHONE_NUMBER))],
                 raw_response_hook=lambda response: answers.append(response.http_response),
             )
         )

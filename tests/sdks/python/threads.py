@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from azure.communication.chat import ChatParticipant
+import sdk
 from world import World, do, items, pages, refused, send_later_than
 
 
@@ -40,7 +40,7 @@ async def check_create_idempotent(world: World) -> None:
 
 async def check_create_250(world: World) -> None:
     owner = await world.person()
-    crowd = [ChatParticipant(identifier=await do(world.identity.create_user())) for _ in range(249)]
+    crowd = [sdk.participant(await do(world.identity.create_user())) for _ in range(249)]
     # A request takes 200 at most.
     created = await do(owner.chat.create_chat_thread("everybody", thread_participants=crowd[:200]))
     assert not created.errors, f"rejected: {created.errors}"

@@ -1,50 +1,17 @@
-"""A server seen through the SDKs: people, their clients, their threads.
+"""A server seen through the SDKs: people, their clients, their threads."""
 
-The sync and the aio halves of the packages have the same names; `do`, `items`
-and `pages` take what either returns, so that each check is written once.
-"""
-
-import inspect
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from azure.communication.chat import ChatClient, ChatParticipant, CommunicationTokenCredential
-from azure.communication.chat.aio import ChatClient as AioChatClient
-from azure.communication.chat.aio import CommunicationTokenCredential as AioCommunicationTokenCredential
-from azure.communication.identity import CommunicationIdentityClient
-from azure.communication.identity.aio import CommunicationIdentityClient as AioCommunicationIdentityClient
+import betas
+import sdk
 from azure.core.exceptions import HttpResponseError
+from either import do, items, pages
+
+__all__ = ["CONNECTION_STRING", "Person", "World", "do", "endpoint_of", "items", "pages", "refused", "send_later_than"]
 
 CONNECTION_STRING = os.environ["COMMUNICATION_SERVICES_CONNECTION_STRING"]
-
-# No check makes lists this long; a nextLink that leads back to its page does.
-ENDLESS = 1000
-
-
-async def do(result: Any) -> Any:
-    return await result if inspect.isawaitable(result) else result
-
-
-async def items(paged: Any) -> list:
-    found = []
-    async for item in each(paged):
-        found.append(item)
-        assert len(found) < ENDLESS, "the list does not end"
-    return found
-
-
-async def pages(paged: Any) -> list[list]:
-    return [await items(page) for page in await items(paged.by_page())]
-
-
-async def each(paged: Any):
-    if hasattr(paged, "__aiter__"):
-        async for item in paged:
-            yield item
-    else:
-        for item in paged:
-            yield item
 
 
 async def refused(status: int, call, code: str | None = None) -> HttpResponseError:
@@ -77,13 +44,13 @@ class Person:
 
     @property
     def id(self) -> str:
-        return self.user.properties["id"]
+        return sdk.id_of(self.user)
 
     def thread(self, thread_id: str) -> Any:
         return self.world.keep(self.chat.get_chat_thread_client(thread_id))
 
-    def as_participant(self, **more: Any) -> ChatParticipant:
-        return ChatParticipant(identifier=self.user, **more)
+    def as_participant(self, **more: Any) -> Any:
+        return sdk.participant(self.user, **more)
 
     async def create_thread(self, *others: "Person", topic: str = "a topic", **more: Any) -> Any:
         """A client of a new thread with these participants."""
@@ -105,16 +72,14 @@ class World:
         return client
 
     def identity_client(self, connection_string: str) -> Any:
-        kind = AioCommunicationIdentityClient if self.aio else CommunicationIdentityClient
-        return self.keep(kind.from_connection_string(connection_string))
+        kind = sdk.AioIdentityClient if self.aio else sdk.IdentityClient
+        client = self.keep(kind.from_connection_string(connection_string))
+        return client if hasattr(client, "get_token") else betas.Identity(client)
 
     def chat_client(self, token: str) -> Any:
-        chat, credential = (
-            (AioChatClient, AioCommunicationTokenCredential)
-            if self.aio
-            else (ChatClient, CommunicationTokenCredential)
-        )
-        return self.keep(chat(endpoint_of(CONNECTION_STRING), credential(token)))
+        kind = sdk.AioChatClient if self.aio else sdk.ChatClient
+        client = self.keep(kind(endpoint_of(CONNECTION_STRING), sdk.token_credential(token, self.aio)))
+        return betas.Chat(client) if sdk.BETA else client
 
     async def person(self, scopes: tuple[str, ...] = ("chat",)) -> Person:
         user, token = await do(self.identity.create_user_and_token(list(scopes)))

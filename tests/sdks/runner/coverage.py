@@ -34,6 +34,10 @@ def used_since(before: dict[str, int]) -> list[str]:
     return sorted(name for name, count in snapshot().items() if count > before.get(name, 0))
 
 
+def read() -> dict[str, list[str]]:
+    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
+
+
 def write(used: dict[str, list[str]]) -> None:
-    known = json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
+    known = read()
     FILE.write_text(json.dumps(known | used, indent=1, sort_keys=True) + "\n", encoding="utf-8")

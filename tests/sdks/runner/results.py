@@ -1,23 +1,25 @@
 """results.md: what passes, in git. It may only grow.
 
 One table per family. First column the check, last column its title, one
-column per suite between; a cell is `pass`, `n/a: reason`, or `-` (not yet).
+column per suite between; a cell is `pass`, `n/a` with the number of a reason
+below the table, or `-` (not yet).
 """
 
 import json
 from pathlib import Path
 
 from .install import cache
-from .scenario import HERE, Scenario, Suite
+from .scenario import HERE, Check, Family, Scenario, Suite
 from .suites import Outcome
 
 TABLE = HERE / "results.md"
-HEADINGS = {"ga": "Released SDKs", "quickstart": "The 2020 quickstart with its own packages"}
 INTRODUCTION = """\
 # What Microsoft's SDKs prove
 
 Written by `run.py run --update`. `run.py run` fails when a cell that says
-`pass` here does not pass any more. `-` is not there yet; n/a says why not.
+`pass` here does not pass any more. `-` is not there yet; `n/a` with a number
+has its reason below the table. [matrix.md](matrix.md) is the short form: every
+release and how much of this it passes.
 """
 
 Cells = dict[tuple[str, str], str]
@@ -57,28 +59,34 @@ def read_table(path: Path = TABLE) -> Cells:
     return cells
 
 
-def write_table(scenario: Scenario, chosen: list[Suite], outcomes: list[Outcome]) -> None:
+def write_table(scenario: Scenario, outcomes: list[Outcome]) -> Cells:
     cells = read_table()
-    for suite in chosen:
-        for outcome in outcomes:
-            if outcome.suite == suite.name:
-                cells[suite.name, outcome.check] = "pass" if outcome.passed else "-"
-    text = INTRODUCTION
-    for family, heading in HEADINGS.items():
-        suites = [suite for suite in scenario.suites if suite.family == family]
-        text += f"\n## {heading}\n\n"
-        text += "".join(f"- {suite.name}: {suite.describe()}\n" for suite in suites)
-        text += "\n" + row(["check", *(suite.name for suite in suites), "title"])
-        text += row(["---"] * (len(suites) + 2))
-        for check in scenario.checks:
-            if check.family == family:
-                text += row([check.id, *(cell_of(cells, suite, check) for suite in suites), check.title])
+    for outcome in outcomes:
+        cells[outcome.suite, outcome.check] = "pass" if outcome.passed else "-"
+    text = INTRODUCTION + "".join(section(scenario, family, cells) for family in scenario.families)
     TABLE.write_text(text, encoding="utf-8")
+    return cells
 
 
-def cell_of(cells: Cells, suite: Suite, check) -> str:
+def section(scenario: Scenario, family: Family, cells: Cells) -> str:
+    suites = [suite for suite in scenario.suites if suite.family == family.name]
+    reasons: dict[str, int] = {}
+    text = f"\n## {family.heading}\n\n"
+    text += "".join(f"- {suite.name}: {suite.describe()}\n" for suite in suites)
+    text += "\n" + row(["check", *(suite.name for suite in suites), "title"])
+    text += row(["---"] * (len(suites) + 2))
+    for check in scenario.family_checks(family):
+        text += row([check.id, *(cell_of(cells, suite, check, reasons) for suite in suites), check.title])
+    if reasons:
+        text += "\n" + "".join(f"- n/a {number}: {reason}\n" for reason, number in reasons.items())
+    return text
+
+
+def cell_of(cells: Cells, suite: Suite, check: Check, reasons: dict[str, int]) -> str:
     reason = check.reason_absent_from(suite)
-    return f"n/a: {reason}" if reason else cells.get((suite.name, check.id), "-")
+    if reason:
+        return f"n/a {reasons.setdefault(reason, len(reasons) + 1)}"
+    return cells.get((suite.name, check.id), "-")
 
 
 def row(cells: list[str]) -> str:

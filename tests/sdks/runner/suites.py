@@ -62,10 +62,8 @@ def run_suite(scenario: Scenario, suite: Suite) -> list[Outcome]:
 
 def command(suite: Suite) -> list[str]:
     if suite.driver == "js":
-        return ["node", str(JS / "driver.mjs"), ",".join(suite.packages)]
-    if suite.driver == "python":
-        return [str(python_of(suite)), str(HERE / "python" / "driver.py"), suite.mode]
-    return [str(python_of(suite)), str(HERE / "quickstart" / "driver.py")]
+        return ["node", str(JS / "driver.mjs"), ",".join(package.short for package in suite.packages)]
+    return [str(python_of(suite)), str(HERE / suite.driver / "driver.py"), suite.mode]
 
 
 def read_report(suite: Suite, line: str) -> Outcome | None:

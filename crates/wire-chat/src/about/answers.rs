@@ -130,12 +130,42 @@ pub(super) static CONTENT: Object = Object::new(
             Kind::List(&PARTICIPANT),
             "of `participantAdded` and `participantRemoved`; at most 250 of those added at once",
         ),
-        Field::optional("attachments", Kind::List(&ATTACHMENT), "from 2023-04-01-preview on"),
         Field::optional(
             "initiatorCommunicationIdentifier",
             Kind::Object(&IDENTIFIER_VIEW),
             "of the system's messages: who did it",
         ),
+        Field::optional(
+            "attachments",
+            Kind::List(&ATTACHMENT),
+            "from 2023-04-01-preview on; absent if there are none",
+        ),
+    ],
+);
+
+pub(super) static ATTACHMENT: Object = Object::new(
+    "ChatAttachment",
+    "",
+    &[
+        Field::required("id", Kind::Text, ""),
+        Field::required(
+            "attachmentType",
+            Kind::OneOf(&["image", "teamsInlineImage"]),
+            "the second is what versions before 2023-11-07 call an image",
+        ),
+        Field::optional("name", Kind::Text, ""),
+        Field::required("url", Kind::Text, "of the image as it came"),
+        Field::required("previewUrl", Kind::Text, "of the image made small"),
+    ],
+);
+
+pub(super) static UPLOADED_IMAGE: Object = Object::new(
+    "UploadChatImageResult",
+    "",
+    &[
+        Field::required("id", Kind::Text, "for views, and for attachments of messages"),
+        Field::required("attachmentType", Kind::OneOf(&["image"]), ""),
+        Field::optional("name", Kind::Text, "as it was given"),
     ],
 );
 
@@ -175,30 +205,5 @@ pub(super) static IDENTIFIER_VIEW: Object = Object::new(
         ),
         Field::required("rawId", Kind::Text, "`8:acs:<resource guid>_<user guid>`"),
         Field::required("communicationUser", Kind::Object(&COMMUNICATION_USER), ""),
-    ],
-);
-
-pub(super) static UPLOADED_IMAGE: Object = Object::new(
-    "UploadChatImageResult",
-    "",
-    &[
-        Field::required("id", Kind::Text, "what messages name it by"),
-        Field::required("attachmentType", Kind::OneOf(&["image"]), ""),
-        Field::optional("name", Kind::Text, "as it was sent"),
-    ],
-);
-pub(super) static ATTACHMENT: Object = Object::new(
-    "ChatAttachment",
-    "",
-    &[
-        Field::required("id", Kind::Text, ""),
-        Field::required(
-            "attachmentType",
-            Kind::OneOf(&["image"]),
-            "`teamsInlineImage` before 2023-11-07",
-        ),
-        Field::optional("name", Kind::Text, ""),
-        Field::required("url", Kind::Text, "the image, for whoever has a token"),
-        Field::required("previewUrl", Kind::Text, "its `small` view"),
     ],
 );

@@ -148,20 +148,24 @@ pub(super) static UPDATE_MESSAGE: Object = Object::new(
     ],
 );
 
-const ATTACHMENTS: Field = Field::optional(
+pub(super) const ATTACHMENTS: Field = Field::optional(
     "attachments",
     Kind::List(&ATTACHMENT_WISH),
-    "2024-03-15-preview and 2024-06-05-preview only; at most 50",
+    "2024-03-15-preview and 2024-06-05-preview only: at most 50 images of the thread",
 );
 pub(super) static ATTACHMENT_WISH: Object = Object::new(
     "ChatAttachment in a request",
     "",
     &[
-        Field::required("id", Kind::Text, "an image that was uploaded to the thread"),
+        Field::required("id", Kind::Text, "as the upload answered it"),
         Field::required("attachmentType", Kind::OneOf(&["image", "file"]), "`file` is refused"),
-        Field::optional("name", Kind::Text, "at most 255 bytes"),
-        Field::optional("url", Kind::Text, "ignored"),
-        Field::optional("previewUrl", Kind::Text, "ignored"),
+        Field::optional(
+            "name",
+            Kind::Text,
+            "what it is called, at most 255 bytes; absent: as it was uploaded",
+        ),
+        Field::optional("url", Kind::Text, "read and not used: the server shows its own"),
+        Field::optional("previewUrl", Kind::Text, "likewise"),
     ],
 );
 

@@ -21,6 +21,7 @@ const BAD_PAGE: Refusal = Refusal::new(400, "BadRequest", "an id of the path or 
 const NO_THREAD: Refusal = Refusal::new(404, "NotFound", "there is no such thread, or it is deleted");
 const NO_MESSAGE: Refusal = Refusal::new(404, "NotFound", "there is no such message, or it is deleted");
 const NEVER_MESSAGE: Refusal = Refusal::new(404, "NotFound", "there is no such message");
+const NO_IMAGE: Refusal = Refusal::new(404, "NotFound", "there is no such image in the thread");
 const NOT_IN_IT: Refusal = Refusal::new(403, "Forbidden", "the caller is not a participant of the thread");
 const NEVER_IN_IT: Refusal = Refusal::new(403, "Forbidden", "the caller never was a participant of the thread");
 const NOT_SENDER: Refusal = Refusal::new(403, "Forbidden", "somebody else sent the message");
@@ -56,12 +57,6 @@ const BAD_ATTACHMENT: Refusal = Refusal::new(
     "BadRequest",
     "an attachment is no image of the thread, or there are more than 50",
 );
-const NO_IMAGE: Refusal = Refusal::new(
-    404,
-    "NotFound",
-    "there is no such image in the thread, or it is deleted",
-);
-const NOT_UPLOADER: Refusal = Refusal::new(403, "Forbidden", "somebody else uploaded the image");
 
 const PAGE_SIZE: Field = Field::optional(
     "maxPageSize",
@@ -213,49 +208,40 @@ pub(crate) static ABOUT: &[About] = &[
     .takes(&RECEIPT_WISH)
     .refuses(&[BAD, NOT_IN_IT, TOO_LARGE_A_THREAD, NO_THREAD, NEVER_MESSAGE]),
     About::of(
+        "UploadChatImage",
+        "Uploads an image to a thread. The body is the file: jpeg, png, gif, webp or heic, told by its bytes. The header \
+         `Location` has the image's URL.",
+    )
+    .headers(&[Field::optional("image-filename", Kind::Text, "what the image is called, at most 255 bytes")])
+    .answers(&UPLOADED_IMAGE)
+    .refuses(&[
+        Refusal::new(400, "BadRequest", "the image cannot be decoded, or would be too large in memory"),
+        NOT_IN_IT,
+        NO_THREAD,
+        Refusal::new(413, "RequestBodyTooLarge", "the image is larger than {image_bytes} bytes"),
+        Refusal::new(415, "UnsupportedMediaType", "the file is no image of a kind that is taken"),
+    ]),
+    About::of(
+        "GetChatImage",
+        "Answers an image of a thread: `original` as it came, or `small`, at most 240 pixels on its longer side.",
+    )
+    .refuses(&[BAD_PAGE, NOT_IN_IT, NO_THREAD, NO_IMAGE]),
+    About::of(
+        "GetAttachedChatImage",
+        "The same at the place that attachments name, and that some clients build themselves.",
+    )
+    .refuses(&[BAD_PAGE, NOT_IN_IT, NO_THREAD, NO_IMAGE]),
+    About::of("DeleteChatImage", "Deletes an image that the caller has uploaded.").refuses(&[
+        BAD_PAGE,
+        Refusal::new(403, "Forbidden", "somebody else uploaded the image, or the caller is not a participant"),
+        NO_THREAD,
+        NO_IMAGE,
+    ]),
+    About::of(
         "SendTypingNotification",
         "Lets the other participants who are connected hear that the caller is typing. Nothing is stored. In threads of \
          more than 250 participants twenty a second are heard.",
     )
     .may_take(&TYPING)
     .refuses(&[BAD, NAME, NOT_IN_IT, TOO_LARGE_A_THREAD, NO_THREAD]),
-    About::of(
-        "UploadChatImage",
-        "Stores an image, to be attached to messages of the thread. The body is the file itself: jpeg, png, gif, webp or \
-         heic, told by its content, at most {image_bytes} bytes. The header `Location` has the image's URL.",
-    )
-    .headers(&[Field::optional(
-        "image-filename",
-        Kind::Text,
-        "the file's name, at most 255 bytes",
-    )])
-    .answers(&UPLOADED_IMAGE)
-    .refuses(&[
-        Refusal::new(
-            400,
-            "BadRequest",
-            "the id or the name is malformed, or the image is empty, cut off, damaged or of too many pixels",
-        ),
-        NOT_IN_IT,
-        NO_THREAD,
-        Refusal::new(415, "UnsupportedMediaType", "the body is no image of a kind that is taken"),
-    ]),
-    About::of(
-        "GetChatImage",
-        "Reads an image as it was uploaded (`original`) or made smaller (`small`). Where `If-None-Match` has its `ETag`, \
-         the answer is 304.",
-    )
-    .refuses(&[BAD_PAGE, NEVER_IN_IT, NO_THREAD, NO_IMAGE]),
-    About::of(
-        "GetAttachedChatImage",
-        "The same, at the paths that attachments of messages name.",
-    )
-    .refuses(&[BAD_PAGE, NEVER_IN_IT, NO_THREAD, NO_IMAGE]),
-    About::of("DeleteChatImage", "Deletes an image that the caller has uploaded.").refuses(&[
-        BAD_PAGE,
-        NOT_IN_IT,
-        NOT_UPLOADER,
-        NO_THREAD,
-        NO_IMAGE,
-    ]),
 ];

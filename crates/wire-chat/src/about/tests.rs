@@ -8,7 +8,7 @@ use samband_wire_core::about::testing::{answer_faults, body_faults};
 
 use super::answers::*;
 use super::bodies::*;
-use crate::attachments::{Attachment, AttachmentWish, UploadedImage};
+use crate::attachments::{Attachment, AttachmentWish, IMAGE, UploadedImage};
 use crate::identifier::{IdentifierModel, IdentifierView};
 use crate::requests::*;
 use crate::responses::*;
@@ -22,9 +22,9 @@ fn requests_are_as_told() {
         body_faults::<AddParticipantsBody>(&ADD_PARTICIPANTS),
         body_faults::<ParticipantBody>(&PARTICIPANT_WISH),
         body_faults::<IdentifierModel>(&IDENTIFIER),
-        body_faults::<AttachmentWish>(&ATTACHMENT_WISH),
         body_faults::<SendMessage>(&SEND_MESSAGE),
         body_faults::<UpdateMessage>(&UPDATE_MESSAGE),
+        body_faults::<AttachmentWish>(&ATTACHMENT_WISH),
         body_faults::<ReadReceiptWish>(&RECEIPT_WISH),
         body_faults::<Typing>(&TYPING),
     ];
@@ -72,18 +72,6 @@ fn answers_are_as_told() {
         deleted_on: Some(Millis(1)),
         last_message_received_on: Some(Millis(1)),
     };
-    let attachment = Attachment {
-        id: "id".into(),
-        attachment_type: "image",
-        name: Some("name".into()),
-        url: "https://…".into(),
-        preview_url: "https://…".into(),
-    };
-    let uploaded = UploadedImage {
-        id: "id".into(),
-        attachment_type: "image",
-        name: Some("name".into()),
-    };
     let message = Message {
         id: Stamp(1),
         message_type: MessageType::Text,
@@ -93,8 +81,14 @@ fn answers_are_as_told() {
             message: Some("text".into()),
             topic: Some("topic".into()),
             participants: Some(vec![participant()]),
-            attachments: Some(vec![attachment]),
             initiator_communication_identifier: Some(identifier()),
+            attachments: Some(vec![Attachment {
+                id: "x".into(),
+                attachment_type: IMAGE,
+                name: Some("x.png".into()),
+                url: "https://…".into(),
+                preview_url: "https://…".into(),
+            }]),
         }),
         sender_display_name: Some("name".into()),
         created_on: Millis(1),
@@ -108,6 +102,11 @@ fn answers_are_as_told() {
         invalid_participants: vec![invalid()],
         valid: Vec::new(),
     };
+    let image = UploadedImage {
+        id: "x".into(),
+        attachment_type: IMAGE,
+        name: Some("x.png".into()),
+    };
     let receipt = ReadReceipt {
         sender_communication_identifier: identifier(),
         chat_message_id: Stamp(1),
@@ -119,8 +118,8 @@ fn answers_are_as_told() {
         answer_faults(&PARTICIPANTS, &page(participant())),
         answer_faults(&ADDED_PARTICIPANTS, &added),
         answer_faults(&SENT_MESSAGE, &SentMessage { id: Stamp(1) }),
-        answer_faults(&UPLOADED_IMAGE, &uploaded),
         answer_faults(&MESSAGES, &page(message)),
+        answer_faults(&UPLOADED_IMAGE, &image),
         answer_faults(&RECEIPTS, &page(receipt)),
     ];
     assert_eq!(faults.concat(), Vec::<String>::new());

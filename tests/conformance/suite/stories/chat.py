@@ -199,7 +199,17 @@ def images(chat: Chat) -> None:
         chat.step("GetChatImage", view, path=(image, view))
     chat.step("GetChatImage", "of no size", path=(image, "huge"), expect=400)
     chat.step("GetChatImage", "of others", user=chat.eve, path=(image, "original"), expect=403)
-    chat.step("UploadChatImage", "of no image", body=b"nonsense", expect=400)
+    chat.step("UploadChatImage", "of no image", body=b"nonsense", expect=415)
+    if chat.knows("SendChatMessageRequest", "attachments"):
+        attaching(chat, image)
+    other = chat.step("UploadChatImage", "without a name", body=PNG).json()["id"]
+    chat.story.mask.name(other, "other image")
+    chat.step("DeleteChatImage", "of others", user=chat.bob, path=(other,), expect=403)
+    chat.step("DeleteChatImage", path=(other,))
+    chat.step("GetChatImage", "deleted", path=(other, "original"), expect=404)
+
+
+def attaching(chat: Chat, image: str) -> None:
     attached = {
         "content": f'<img id="{image}">',
         "type": "html",
@@ -207,12 +217,10 @@ def images(chat: Chat) -> None:
     }
     message = chat.step("SendChatMessage", "with an image", body=attached).json()["id"]
     chat.story.mask.name(message, "image message")
-    chat.step("GetChatMessage", "with an image", path=(message,))
+    shown = chat.step("GetChatMessage", "with an image", path=(message,)).json()["content"]["attachments"][0]
+    for view, link in (("original", "url"), ("small", "previewUrl")):
+        chat.story.follow("GetChatImage", f"{view}, by the message's link", shown[link], chat.alice.token)
     chat.step("UpdateChatMessage", "with an image", path=(message,), body={"attachments": attached["attachments"]})
-    other = chat.step("UploadChatImage", "without a name", body=PNG).json()["id"]
-    chat.story.mask.name(other, "other image")
-    chat.step("DeleteChatImage", path=(other,))
-    chat.step("GetChatImage", "deleted", path=(other, "original"), expect=404)
 
 
 def receipts(chat: Chat, message: str) -> None:
