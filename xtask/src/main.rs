@@ -1,6 +1,7 @@
 //! The project's own tools: `cargo run -p xtask -- COMMAND`.
 
 mod compat;
+mod operations;
 mod sql;
 
 use std::path::{Path, PathBuf};
@@ -11,9 +12,11 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 usage: cargo run -p xtask -- COMMAND
 
-  sql               check that SQL stands only where it may
-  compat            write docs/compat.md from the endpoint tables and tests/sdks
-  compat --check    fail if docs/compat.md is not what would be written
+  sql                   check that SQL stands only where it may
+  compat                write docs/compat.md from the endpoint tables and tests/sdks
+  compat --check        fail if docs/compat.md is not what would be written
+  operations            write docs/operations.md from the endpoint tables
+  operations --check    fail if docs/operations.md is not what would be written
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +27,8 @@ fn main() -> ExitCode {
         ["sql"] => sql::check(&root),
         ["compat"] => compat::write(&root),
         ["compat", "--check"] => compat::check(&root),
+        ["operations"] => operations::write(&root),
+        ["operations", "--check"] => operations::check(&root),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

@@ -1,6 +1,8 @@
 //! The admin API of users and tokens: what the identity operations do, for the operator, without
 //! an access key.
 
+mod about;
+
 use std::sync::Arc;
 
 use samband_core::ResourceId;
@@ -28,7 +30,6 @@ const REVOKE: &str = "/_samband/v1/admin/resources/{name}/users/{id}/:revokeAcce
 const ROTATE: &str = "/_samband/v1/admin/signingKeys/:rotate";
 
 pub static SERVICE: Service = Service {
-    about: &[],
     name: "users",
     versions: &[],
     envelope: |_| Envelope::Nested,
@@ -53,6 +54,7 @@ pub static SERVICE: Service = Service {
         ),
     ],
     rates: &[],
+    about: about::ABOUT,
 };
 
 pub fn handlers(admin: &Arc<Admin>) -> Vec<(&'static str, Handler)> {
@@ -162,4 +164,12 @@ async fn rotate_signing_key(admin: Arc<Admin>, _: Request) -> Result<Reply, ApiE
 /// The public keys of tokens (RFC 7517).
 async fn jwks(admin: Arc<Admin>, _: Request) -> Result<Reply, ApiError> {
     Ok(Reply::json(200, &admin.keys.jwks()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_table_is_sound() {
+        assert_eq!(super::SERVICE.faults(), Vec::<String>::new());
+    }
 }

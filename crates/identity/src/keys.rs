@@ -36,19 +36,19 @@ pub struct SigningKeys {
 /// A JSON Web Key Set (RFC 7517).
 #[derive(Serialize)]
 pub struct Jwks {
-    keys: Vec<Jwk>,
+    pub(crate) keys: Vec<Jwk>,
 }
 
 #[derive(Serialize)]
-struct Jwk {
-    kty: &'static str,
-    crv: &'static str,
+pub(crate) struct Jwk {
+    pub(crate) kty: &'static str,
+    pub(crate) crv: &'static str,
     #[serde(rename = "use")]
-    usage: &'static str,
-    alg: &'static str,
-    kid: String,
-    x: String,
-    y: String,
+    pub(crate) usage: &'static str,
+    pub(crate) alg: &'static str,
+    pub(crate) kid: String,
+    pub(crate) x: String,
+    pub(crate) y: String,
 }
 
 impl SigningKeys {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use samband_core::Millis;
 use samband_resources::Directory;
 use samband_wire_core::{
-    ApiError, Auth, Endpoint, Envelope, Handler, Method, Reply, Request, Served, Service, handler,
+    About, ApiError, Auth, Endpoint, Envelope, Field, Handler, Kind, Method, Object, Refusal, Reply, Request, Served,
+    Service, handler,
 };
 use serde::Serialize;
 
@@ -18,7 +19,6 @@ pub struct Admin {
 }
 
 pub static SERVICE: Service = Service {
-    about: &[],
     name: "realtime",
     versions: &[],
     envelope: |_| Envelope::Nested,
@@ -32,7 +32,46 @@ pub static SERVICE: Service = Service {
         )],
     )],
     rates: &[],
+    about: ABOUT,
 };
+
+static ABOUT: &[About] = &[About::of(
+    "ListConnectedEndpoints",
+    "Lists the users of a resource who are connected to this node for real time, by id, with their endpoints.",
+)
+.answers(&LIST)
+.refuses(&[Refusal::new(404, "NotFound", "there is no such resource")])];
+
+static LIST: Object = Object::new(
+    "ConnectedUserList",
+    "",
+    &[Field::required("value", Kind::List(&USER), "")],
+);
+static USER: Object = Object::new(
+    "ConnectedUser",
+    "",
+    &[
+        Field::required("user", Kind::Text, "the user's id"),
+        Field::required("endpoints", Kind::List(&ENDPOINT), "by age"),
+    ],
+);
+static ENDPOINT: Object = Object::new(
+    "ConnectedEndpoint",
+    "",
+    &[
+        Field::required(
+            "protocol",
+            Kind::OneOf(&[
+                "signalling-websocket",
+                "signalling-polling",
+                "events-websocket",
+                "events-sse",
+            ]),
+            "how it is connected",
+        ),
+        Field::required("connectedOn", Kind::Time, "since when"),
+    ],
+);
 
 pub fn handlers(admin: &Arc<Admin>) -> Vec<(&'static str, Handler)> {
     vec![("ListConnectedEndpoints", handler(admin, list_connected))]
@@ -77,4 +116,32 @@ async fn list_connected(admin: Arc<Admin>, request: Request) -> Result<Reply, Ap
         })
         .collect();
     Ok(Reply::json(200, &List { value }))
+}
+
+#[cfg(test)]
+mod tests {
+    use samband_wire_core::about::testing::answer_faults;
+
+    use super::*;
+    use crate::session::Protocol;
+
+    #[test]
+    fn the_table_is_sound_and_the_types_are_as_told() {
+        assert_eq!(SERVICE.faults(), Vec::<String>::new());
+        let protocols = [
+            Protocol::SignallingWebSocket,
+            Protocol::SignallingPolling,
+            Protocol::OpenWebSocket,
+            Protocol::OpenServerSentEvents,
+        ];
+        let endpoint = |protocol: Protocol| ConnectedEndpoint {
+            protocol: protocol.as_str(),
+            connected_on: Millis(0).to_string(),
+        };
+        let user = ConnectedUser {
+            user: "8:acs:x".into(),
+            endpoints: protocols.map(endpoint).into(),
+        };
+        assert_eq!(answer_faults(&LIST, &List { value: vec![user] }), Vec::<String>::new());
+    }
 }

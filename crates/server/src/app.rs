@@ -38,7 +38,7 @@ use crate::rates::Rates;
 use crate::rooms::migrations;
 use crate::router::Router;
 use crate::tls::{CA_FILE, CertificateFiles, DevelopmentCa, server_config};
-use crate::{files, meter, trust};
+use crate::{files, meter, openapi, trust};
 
 /// The development resource is the same everywhere, so that tests and examples can name it.
 const DEVELOPMENT_RESOURCE: [u8; 16] = *b"samband-dev-0001";
@@ -661,6 +661,7 @@ fn router(parts: &RoomParts<'_>) -> Result<Router> {
             &samband_realtime::admin::SERVICE,
             samband_realtime::admin::handlers(&realtime),
         ),
+        (&openapi::SERVICE, openapi::handlers()),
     ];
     Router::new(services).map_err(anyhow::Error::msg)
 }

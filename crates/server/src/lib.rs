@@ -10,6 +10,7 @@ mod front;
 mod jobs;
 pub mod listen;
 pub mod meter;
+mod openapi;
 mod probes;
 mod rates;
 pub mod rooms;

@@ -10,5 +10,6 @@ pub fn services() -> Vec<&'static Service> {
         &samband_resources::http::SERVICE,
         &samband_identity::admin::SERVICE,
         &samband_realtime::admin::SERVICE,
+        &crate::openapi::SERVICE,
     ]
 }

@@ -149,22 +149,26 @@ pub static SERVICE: Service = Service {
             USE,
             &[all(Method::Post, IMAGES, 201).since(V2024_03)],
         )
-        .with_file(),
+        .with_file()
+        .with_errors(Envelope::Untargeted),
         Endpoint::new(
             "GetChatImage",
             USE,
             &[all(Method::Get, IMAGE_VIEW, 200).since(V2024_03)],
-        ),
+        )
+        .with_errors(Envelope::Untargeted),
         Endpoint::new(
             "GetAttachedChatImage",
             USE,
             &[all(Method::Get, IMAGE_VIEWS, 200).since(V2023_04)],
-        ),
+        )
+        .with_errors(Envelope::Untargeted),
         Endpoint::new(
             "DeleteChatImage",
             USE,
             &[all(Method::Delete, IMAGE, 204).since(V2024_03)],
-        ),
+        )
+        .with_errors(Envelope::Untargeted),
     ],
     rates: RATES,
     about: ABOUT,

@@ -89,6 +89,8 @@ pub struct Endpoint {
     pub history: &'static [Served],
     /// Its body is a file, with a limit of its own.
     pub takes_file: bool,
+    /// The form of its errors, where that is not its service's.
+    pub envelope: Option<Envelope>,
 }
 
 /// A period of api-versions in which an operation is found at one place.
@@ -134,7 +136,12 @@ impl Endpoint {
             auth,
             history,
             takes_file: false,
+            envelope: None,
         }
+    }
+    pub const fn with_errors(mut self, envelope: Envelope) -> Self {
+        self.envelope = Some(envelope);
+        self
     }
     pub const fn with_file(mut self) -> Self {
         self.takes_file = true;

@@ -82,11 +82,13 @@ impl ApiError {
         let written = match envelope {
             Envelope::Bare => serde_json::to_vec(&Inner {
                 error: self,
+                target: true,
                 details: "innerErrors",
             }),
-            Envelope::Nested => serde_json::to_vec(&Outer {
+            Envelope::Nested | Envelope::Untargeted => serde_json::to_vec(&Outer {
                 error: Inner {
                     error: self,
+                    target: envelope == Envelope::Nested,
                     details: "details",
                 },
             }),
@@ -96,13 +98,15 @@ impl ApiError {
     }
 }
 
-/// The two forms in which errors have been sent.
+/// The forms in which errors have been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Envelope {
     /// `{"code", "message", "target", "innerErrors"}`: chat in 2020-09.
     Bare,
     /// `{"error": {"code", "message", "target", "details"}}`: everything since.
     Nested,
+    /// The same without `target`: operations on images.
+    Untargeted,
 }
 
 #[derive(serde::Serialize)]
@@ -112,6 +116,7 @@ struct Outer<'a> {
 
 struct Inner<'a> {
     error: &'a ApiError,
+    target: bool,
     details: &'static str,
 }
 
@@ -120,7 +125,7 @@ impl Serialize for Inner<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", &self.error.code)?;
         map.serialize_entry("message", &self.error.message)?;
-        if let Some(target) = &self.error.target {
+        if let Some(target) = self.error.target.as_ref().filter(|_| self.target) {
             map.serialize_entry("target", target)?;
         }
         if !self.error.details.is_empty() {
@@ -144,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_envelopes() {
+    fn all_envelopes() {
         let error = ApiError::bad_request("No.").with_target("topic");
         let text = |envelope| String::from_utf8(error.body(envelope)).unwrap();
         assert_eq!(
@@ -154,6 +159,10 @@ mod tests {
         assert_eq!(
             text(Envelope::Bare),
             r#"{"code":"BadRequest","message":"No.","target":"topic"}"#
+        );
+        assert_eq!(
+            text(Envelope::Untargeted),
+            r#"{"error":{"code":"BadRequest","message":"No."}}"#
         );
     }
 }

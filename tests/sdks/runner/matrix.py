@@ -4,6 +4,7 @@ Made from results.md's cells and from coverage.json, so that it cannot say more
 than what ran. It may only grow, too: a release that is in it stays in it.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import coverage, registry
@@ -83,10 +84,12 @@ def lost_releases(scenario: Scenario) -> list[Package]:
 def missing_releases(scenario: Scenario) -> list[Package]:
     """Releases that a registry lists and that the table does not."""
     known = read_table()
+    with ThreadPoolExecutor() as pool:
+        listed = list(pool.map(registry.releases, scenario.packages))
     return [
         Package(package.name, release)
-        for package in scenario.packages
-        for release in registry.releases(package) or []
+        for package, releases in zip(scenario.packages, listed)
+        for release in releases or []
         if Package(package.name, release) not in known
     ]
 

@@ -14,7 +14,9 @@ def releases(package: Registered) -> list[str] | None:
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        print(f"WARNING: {package.registry} did not say which releases {package.name} has: {error}", file=sys.stderr)
+        said = (getattr(error, "stderr", None) or "").splitlines()
+        why = next((line for line in said if "error" in line.lower()), str(error))
+        print(f"WARNING: {package.registry} did not say which releases {package.name} has: {why}", file=sys.stderr)
         return None
     listed = READ[package.registry](answer)
     # A nightly build is no release.
@@ -31,8 +33,11 @@ def npm_json(answer: str) -> list[str]:
     return [listed] if isinstance(listed, str) else listed
 
 
+# Without a network they are to say so at once, and not to try again.
+PIP = [str(cache() / "pip" / "bin" / "python"), "-m", "pip", "--retries", "0", "--timeout", "20"]
+NPM = ["npm", "--fetch-retries=0", "--fetch-timeout=20000"]
 ASK = {
-    "pypi": lambda name: [str(cache() / "pip" / "bin" / "python"), "-m", "pip", "index", "versions", "--pre", name],
-    "npm": lambda name: ["npm", "view", name, "versions", "--json"],
+    "pypi": lambda name: [*PIP, "index", "versions", "--pre", name],
+    "npm": lambda name: [*NPM, "view", name, "versions", "--json"],
 }
 READ = {"pypi": pip_lines, "npm": npm_json}

@@ -9,7 +9,7 @@ use super::{Admin, refusal};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Body {
+pub(super) struct Body {
     name: String,
     port: Option<u16>,
     data_location: Option<String>,

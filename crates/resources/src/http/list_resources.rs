@@ -7,8 +7,8 @@ use samband_wire_core::{ApiError, Reply, Request};
 use super::{Admin, ResourceView};
 
 #[derive(serde::Serialize)]
-struct List {
-    value: Vec<ResourceView>,
+pub(super) struct List {
+    pub(super) value: Vec<ResourceView>,
 }
 
 pub(super) async fn serve(admin: Arc<Admin>, _: Request) -> Result<Reply, ApiError> {

@@ -1,5 +1,6 @@
 //! The admin API of resources and their keys.
 
+mod about;
 mod create_resource;
 mod delete_resource;
 mod list_keys;
@@ -32,7 +33,6 @@ pub struct Admin {
 }
 
 pub static SERVICE: Service = Service {
-    about: &[],
     name: "resources",
     versions: &[],
     envelope: |_| Envelope::Nested,
@@ -76,6 +76,7 @@ pub static SERVICE: Service = Service {
         ),
     ],
     rates: &[],
+    about: about::ABOUT,
 };
 
 pub fn handlers(admin: &Arc<Admin>) -> Vec<(&'static str, Handler)> {
@@ -163,5 +164,13 @@ fn refusal(error: ResourceError) -> ApiError {
         ResourceError::NameTaken => ApiError::conflict("NameTaken", message).with_target("name"),
         ResourceError::NotFound => ApiError::not_found(message),
         ResourceError::Unavailable => ApiError::unavailable(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_table_is_sound() {
+        assert_eq!(super::SERVICE.faults(), Vec::<String>::new());
     }
 }
