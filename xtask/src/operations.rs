@@ -85,8 +85,9 @@ fn page() -> Result<String> {
         }
     }
     let page = limits(&page);
-    if let Some((_, rest)) = page.split_once("{message") {
-        bail!("a limit that is not known: {{message{}", &rest[..rest.len().min(20)]);
+    // In braces there are parameters of paths, and else only limits.
+    if let Some(line) = page.lines().find(|line| line.replace("/{", "").contains('{')) {
+        bail!("a limit that is not known: {line}");
     }
     Ok(page.trim_end().to_owned() + "\n")
 }
@@ -153,12 +154,13 @@ fn operation(page: &mut String, service: &Service, endpoint: &Endpoint, about: &
 
 /// The statuses that need not be said with each operation.
 fn common(service: &Service, endpoint: &Endpoint, about: &About, rated: bool) -> String {
+    let takes_body = about.body.is_some() || endpoint.takes_file;
     let statuses = [
         (400, !service.versions.is_empty()),
         (401, endpoint.auth != Auth::Open),
         (403, matches!(endpoint.auth, Auth::User(_))),
-        (408, about.body.is_some()),
-        (413, about.body.is_some()),
+        (408, takes_body),
+        (413, takes_body),
         (429, rated),
         (503, true),
     ];
@@ -301,6 +303,7 @@ fn limits(page: &str) -> String {
             ("{participants_per_thread}", limits.participants_per_thread),
             ("{receipts_and_typing_members}", limits.receipts_and_typing_members),
             ("{message_bytes}", Some(limits.message_bytes)),
+            ("{image_bytes}", Some(limits.image_bytes)),
         ]
     };
     let mut page = page.to_owned();
@@ -313,7 +316,11 @@ fn limits(page: &str) -> String {
         };
         page = page.replace(name, &value);
     }
-    page
+    let days = |limits: &Limits| {
+        let (least, most) = (limits.retention_days.start(), limits.retention_days.end());
+        format!("{least} to {}", number(most.unsigned_abs() as usize))
+    };
+    page.replace("{retention_days}", &format!("{} (`acs`: {})", days(&own), days(&acs)))
 }
 
 /// How often the objects of a service are referred to: what one operation alone uses is told with it.

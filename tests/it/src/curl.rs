@@ -36,6 +36,8 @@ fn the_rest_page_works() {
         "\"nextLink\"",
         "\"previewUrl\"",
         "\"code\":\"Unauthorized\"",
+        "\"isDefault\":true",
+        "\"openapi\":\"3.1.0\"",
     ] {
         assert!(out.contains(expected), "{expected} is missing in:\n{out}\n{error}");
     }

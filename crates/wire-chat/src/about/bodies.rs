@@ -151,7 +151,7 @@ pub(super) static UPDATE_MESSAGE: Object = Object::new(
 pub(super) const ATTACHMENTS: Field = Field::optional(
     "attachments",
     Kind::List(&ATTACHMENT_WISH),
-    "2024-03-15-preview and 2024-06-05-preview only: images that the sender uploaded to the thread",
+    "2024-03-15-preview and 2024-06-05-preview only: at most 50 images of the thread",
 );
 pub(super) static ATTACHMENT_WISH: Object = Object::new(
     "ChatAttachment in a request",
@@ -159,7 +159,11 @@ pub(super) static ATTACHMENT_WISH: Object = Object::new(
     &[
         Field::required("id", Kind::Text, "as the upload answered it"),
         Field::required("attachmentType", Kind::OneOf(&["image", "file"]), "`file` is refused"),
-        Field::optional("name", Kind::Text, "what it is called; absent: as it was uploaded"),
+        Field::optional(
+            "name",
+            Kind::Text,
+            "what it is called, at most 255 bytes; absent: as it was uploaded",
+        ),
         Field::optional("url", Kind::Text, "read and not used: the server shows its own"),
         Field::optional("previewUrl", Kind::Text, "likewise"),
     ],
@@ -200,7 +204,7 @@ pub(super) static RETENTION_POLICY: Object = Object::new(
         Field::optional(
             "deleteThreadAfterDays",
             Kind::Whole { least: 1, most: 36_500 },
-            "days from the thread's creation on; needed with `threadCreationDate`",
+            "{retention_days}: days from the thread's creation on; needed with `threadCreationDate`",
         ),
     ],
 );

@@ -52,6 +52,12 @@ const TOO_LARGE_A_THREAD: Refusal = Refusal::new(
     "the thread has more than {receipts_and_typing_members} participants",
 );
 
+const BAD_ATTACHMENT: Refusal = Refusal::new(
+    400,
+    "BadRequest",
+    "an attachment is no image of the thread, or there are more than 50",
+);
+
 const PAGE_SIZE: Field = Field::optional(
     "maxPageSize",
     Kind::Whole { least: 1, most: LONG },
@@ -161,7 +167,7 @@ pub(crate) static ABOUT: &[About] = &[
     )
     .takes(&SEND_MESSAGE)
     .answers(&SENT_MESSAGE)
-    .refuses(&[BAD, NAME, NOT_IN_IT, NO_THREAD, MESSAGE_SIZE, METADATA_SIZE]),
+    .refuses(&[BAD, NAME, BAD_ATTACHMENT, NOT_IN_IT, NO_THREAD, MESSAGE_SIZE, METADATA_SIZE]),
     About::of(
         "ListChatMessages",
         "Lists the messages of a thread that the caller may see, newest first, each in its newest version, at most 200 \
@@ -181,7 +187,7 @@ pub(crate) static ABOUT: &[About] = &[
         "Changes a message that the caller has sent. What the body does not name stays.",
     )
     .takes(&UPDATE_MESSAGE)
-    .refuses(&[BAD, NOT_IN_IT, NOT_SENDER, NO_THREAD, NO_MESSAGE, MESSAGE_SIZE, METADATA_SIZE]),
+    .refuses(&[BAD, BAD_ATTACHMENT, NOT_IN_IT, NOT_SENDER, NO_THREAD, NO_MESSAGE, MESSAGE_SIZE, METADATA_SIZE]),
     About::of(
         "DeleteChatMessage",
         "Deletes a message that the caller has sent: its line stays in the list without its content. Deleting it again \
@@ -206,7 +212,7 @@ pub(crate) static ABOUT: &[About] = &[
         "Uploads an image to a thread. The body is the file: jpeg, png, gif, webp or heic, told by its bytes. The header \
          `Location` has the image's URL.",
     )
-    .headers(&[Field::optional("image-filename", Kind::Text, "what the image is called")])
+    .headers(&[Field::optional("image-filename", Kind::Text, "what the image is called, at most 255 bytes")])
     .answers(&UPLOADED_IMAGE)
     .refuses(&[
         Refusal::new(400, "BadRequest", "the image cannot be decoded, or would be too large in memory"),
