@@ -221,6 +221,36 @@ async fn sessions_that_the_server_ends_cost_nothing_acknowledged() {
     assert!(acknowledged.iter().all(|stamp| stored.contains(stamp)));
 }
 
+/// A number too wide for the parameter that it is given to.
+struct Mistyped;
+
+impl Change for Mistyped {
+    type Out = ();
+    type Refusal = ();
+    fn stream(&self) -> StreamId {
+        STREAM
+    }
+    fn sqlite(&self, _: &mut sqlite::Tx<'_>) -> Result<(), Stop<()>> {
+        unreachable!("these tests are PostgreSQL's")
+    }
+    fn postgres<'a>(&'a self, tx: &'a mut Tx) -> BoxFuture<'a, Result<(), Stop<()>>> {
+        Box::pin(async move {
+            tx.db().execute("SELECT 1 WHERE $1::int4 = 1", &[&1i64]).await?;
+            Ok(())
+        })
+    }
+}
+
+/// It is a fault of the change, and not of the connection: trying again would go on for ever.
+#[tokio::test]
+async fn a_statement_of_the_wrong_type_fails_at_once_and_nothing_else_does() {
+    let store = open(&new_schema()).await;
+    let failed = tokio::time::timeout(PATIENCE, store.commit(Mistyped)).await;
+    assert_eq!(failed.expect("an answer"), Err(CommitError::Unavailable));
+    assert_eq!(store.health().await, Ok(()));
+    assert_eq!(store.commit(AppendNext).await, Ok(1));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_at_once_on_an_empty_database_agree() {
     let schema = new_schema();

@@ -15,7 +15,8 @@ export const checks = {
   async send(world) {
     const { thread, seen } = await pair(world);
     const { id, name } = await upload(thread);
-    const sent = await thread.sendMessage({ content: "look" }, { attachments: [{ id, attachmentType: "image", name }] });
+    const attachments = [{ id, attachmentType: "image", name }];
+    const sent = await thread.sendMessage({ content: "look" }, { attachments });
     const message = await seen.getMessage(sent.id);
     assert.equal(message.content.message, "look");
     assert.deepEqual(ids(message), [id]);

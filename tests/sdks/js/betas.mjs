@@ -30,9 +30,12 @@ export function chat(sdk, client, credential) {
   return renamed(client, {
     getChatThreadClient: (threadId) => thread(threadClient(threadId), client),
     async createChatThread({ topic }, { participants = [], idempotencyToken, ...options } = {}) {
-      const token = idempotencyToken && { repeatabilityRequestID: idempotencyToken, repeatabilityRequestId: idempotencyToken };
+      // beta.4 spells it with ID, beta.5 with Id.
+      if (idempotencyToken) {
+        Object.assign(options, { repeatabilityRequestID: idempotencyToken, repeatabilityRequestId: idempotencyToken });
+      }
       const request = { topic, participants: participants.map(asSent) };
-      const { chatThread, errors } = await client.createChatThread(request, { ...options, ...token });
+      const { chatThread, errors } = await client.createChatThread(request, options);
       return { chatThread: properties(chatThread), invalidParticipants: errors?.invalidParticipants };
     },
   });
@@ -81,8 +84,9 @@ function identifier(user) {
 // beta.4 says user where all later ones say id; each takes its own and leaves the other alone.
 const asSent = (one) => ({ ...one, user: one.id });
 const participant = ({ user, ...one }) => ({ ...one, id: one.id ?? user });
-const properties = (one) =>
-  one && { ...one, createdBy: identifier(one.createdBy ?? one.createdByCommunicationIdentifier?.communicationUser?.id) };
+// beta.5 hands on what the server wrote to a creation.
+const creator = (one) => identifier(one.createdBy ?? one.createdByCommunicationIdentifier?.communicationUser?.id);
+const properties = (one) => one && { ...one, createdBy: creator(one) };
 
 function message({ sender, content, ...rest }) {
   const translatedContent = content && {

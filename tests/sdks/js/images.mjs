@@ -41,13 +41,15 @@ export async function upload(thread, name = "lunch.png") {
   return thread.uploadImage(arrayBuffer(PICTURE), name);
 }
 
-const imagePath = (thread, id, kind) => `${ENDPOINT}/chat/threads/${encodeURIComponent(thread.threadId)}/images/${id}/view/${kind}`;
+const imagePath = ({ threadId }, id, kind) =>
+  `${ENDPOINT}/chat/threads/${encodeURIComponent(threadId)}/images/${id}/view/${kind}`;
 
 async function look(person, url) {
   const address = new URL(url);
   address.searchParams.set("api-version", address.searchParams.get("api-version") ?? API_VERSION);
   const answer = await fetch(address, { headers: { authorization: `Bearer ${person.token}` } });
-  return { status: answer.status, type: answer.headers.get("content-type"), bytes: Buffer.from(await answer.arrayBuffer()) };
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  return { status: answer.status, type: answer.headers.get("content-type"), bytes };
 }
 
 async function pair(world) {

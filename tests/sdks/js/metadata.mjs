@@ -63,7 +63,8 @@ export const checks = {
     const [owner, other, third] = await world.people(3);
     const thread = await owner.createThread([other]);
     const metadata = { role: "guest" };
-    const added = await thread.addParticipants({ participants: [third.asParticipant({ metadata, displayName: "Third" })] });
+    const participants = [third.asParticipant({ metadata, displayName: "Third" })];
+    const added = await thread.addParticipants({ participants });
     assert.ok(!added.invalidParticipants?.length, "a valid participant was rejected");
     assert.deepEqual(await metadataOf(other.thread(thread.threadId), third), metadata);
   },

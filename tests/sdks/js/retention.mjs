@@ -12,7 +12,7 @@ export const checks = {
       { topic: "lunch" },
       { participants: [other.asParticipant()], retentionPolicy: after(60) },
     );
-    assert.deepEqual({ ...created.chatThread.retentionPolicy }, after(60), "the answer to the creation has another policy");
+    assert.deepEqual({ ...created.chatThread.retentionPolicy }, after(60), "the answer has another policy");
     const seen = await other.thread(created.chatThread.id).getProperties();
     assert.deepEqual({ ...seen.retentionPolicy }, after(60));
   },

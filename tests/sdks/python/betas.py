@@ -35,12 +35,9 @@ class Chat(Renamed):
     def get_chat_thread_client(self, thread_id: str) -> "Thread":
         return Thread(self.client.get_chat_thread_client(thread_id), self.client)
 
-    async def create_chat_thread(self, topic: str, thread_participants: list, idempotency_token: str | None = None) -> Any:
-        made = await do(
-            self.client.create_chat_thread(
-                topic, thread_participants=thread_participants, repeatability_request_id=idempotency_token
-            )
-        )
+    async def create_chat_thread(self, topic: str, thread_participants: list, idempotency_token: str = "") -> Any:
+        token = {"repeatability_request_id": idempotency_token} if idempotency_token else {}
+        made = await do(self.client.create_chat_thread(topic, thread_participants=thread_participants, **token))
         if hasattr(made, "chat_thread"):
             return SimpleNamespace(chat_thread=properties(made.chat_thread), errors=made.errors)
         # b4 answers with a client, and raises a RuntimeError when somebody is left out.

@@ -42,7 +42,8 @@ async def prove(check_id: str, mode: str) -> dict:
 def describe(error: Exception) -> str:
     # The line of the check, not the helper's or the SDK's.
     frames = traceback.extract_tb(error.__traceback__)
-    here = [frame for frame in frames if not frame.filename.endswith(("world.py", "either.py")) and "site-packages" not in frame.filename]
+    helpers = ("world.py", "either.py")
+    here = [one for one in frames if not one.filename.endswith(helpers) and "site-packages" not in one.filename]
     where = f" (line {here[-1].lineno}: {here[-1].line})" if here else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{where}"
 

@@ -36,7 +36,7 @@ def write_table(scenario: Scenario, cells: Cells) -> None:
     sent = coverage.read()
     for package in scenario.packages:
         releases = {found.release for found in suites if found.name == package.name} | set(package.cannot)
-        text += f"\n## {package.name} ({package.registry})\n\n"
+        text += f"\n## {package.name} ({package.registry})\n\n" + (f"{package.note}\n\n" if package.note else "")
         text += row(["release", "api-version", "checks", "ci"]) + row(["---"] * 4)
         for release in sorted(releases, key=order):
             about = suites.get(Package(package.name, release), [])

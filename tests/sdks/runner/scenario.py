@@ -44,6 +44,8 @@ class Registered:
     name: str
     registry: str
     service: str
+    # What of it no suite is about.
+    note: str = ""
     # Releases that cannot run here, and exactly why.
     cannot: dict = field(default_factory=dict, hash=False)
 

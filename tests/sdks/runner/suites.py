@@ -77,5 +77,7 @@ def read_report(suite: Suite, line: str) -> Outcome | None:
 
 def announce(outcome: Outcome) -> Outcome:
     word = "PASS" if outcome.passed else "FAIL"
-    print(f"{word} {outcome.suite} {outcome.check}" + (f": {outcome.error}" if outcome.error else ""), flush=True)
+    line = f"{word} {outcome.suite} {outcome.check}" + (f": {outcome.error}" if outcome.error else "")
+    # In one piece: suites run beside each other.
+    print(line + "\n", end="", flush=True)
     return outcome

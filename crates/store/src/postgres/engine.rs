@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::clock::{DatabaseClock, MOST_UNCERTAIN};
 use super::connect::{self, Options, Use};
-use super::lane::{CAPACITY, CommitReply, GROUP_CHANGES, Job, Lane, Pending, Status};
+use super::lane::{CAPACITY, CommitReply, GROUP_CHANGES, Job, Lane, Pending, Status, is_of_types};
 use super::lease::{self, Lease};
 use super::outdated::{self, Tail};
 use super::session::Session;
@@ -154,7 +154,7 @@ impl Engine {
             };
             // A question changes nothing: one whose connection broke is asked again on another.
             let lost =
-                matches!(&error, EngineError::Postgres(error) if error.as_db_error().is_none() || error.is_closed());
+                matches!(&error, EngineError::Postgres(error) if error.as_db_error().is_none() && !is_of_types(error));
             tried += 1;
             if !lost || tried > 3 {
                 tracing::error!(%error, "a query failed");

@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use samband_core::{Clock, Millis, Note, Publish, Stopwatch};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types;
 use uuid::Uuid;
 
 use super::lease::{self, Lease};
@@ -412,11 +413,18 @@ fn is_lost(error: &EngineError) -> bool {
         EngineError::Postgres(error) => match error.code() {
             // Class 08: connection exception; 57P: the server goes; 25P03: it gave the session up.
             Some(code) => ["08", "57P"].iter().any(|class| code.code().starts_with(class)) || code.code() == "25P03",
-            None => error.is_closed() || error.as_db_error().is_none(),
+            None => !is_of_types(error),
         },
         EngineError::TooSlow(_) => true,
         _ => false,
     }
+}
+
+/// A value that does not go into a column or a parameter's type: a fault of a statement, which no other connection
+/// would mend.
+pub(super) fn is_of_types(error: &tokio_postgres::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    cause.is_some_and(|cause| cause.is::<types::WrongType>() || cause.is::<types::WasNull>())
 }
 
 fn most_tries(error: &EngineError) -> u32 {
@@ -454,6 +462,7 @@ fn kind(error: &EngineError) -> Trouble {
                 "25006" | "25P03" => Trouble::Medium,
                 _ => Trouble::Change,
             },
+            None if is_of_types(error) => Trouble::Change,
             None => Trouble::Medium,
         },
         EngineError::Pool(_) | EngineError::TooSlow(_) => Trouble::Medium,

@@ -1,7 +1,10 @@
 """Chat: a thread from its creation to its end. Where versions differ, the contract says how."""
 
+import time
+
 from ..golden import Story
 from ..plan import NOTHING, Plan
+from ..wire import Answer
 from ..world import PNG, User, new_user
 
 SHARED_SINCE = "2020-10-30T10:50:50Z"
@@ -72,9 +75,11 @@ def tell(story: Story) -> None:
 
 
 def creation(chat: Chat) -> None:
-    create = lambda variant, body, **more: chat.story.step(
-        "CreateChatThread", variant, body=body, proof=chat.alice.token, **more
-    )
+    def create(variant: str, body: object, **more) -> Answer:
+        # Threads are listed in the order of their creation, to the millisecond.
+        time.sleep(0.002)
+        return chat.story.step("CreateChatThread", variant, body=body, proof=chat.alice.token, **more)
+
     everybody = chat.participants(
         chat.participant(chat.alice, displayName="Alice"),
         chat.participant(
