@@ -189,11 +189,10 @@ fn period(service: &Service, served: &Served) -> Option<String> {
 
 fn who(auth: Auth) -> String {
     match auth {
-        Auth::User(scopes) => format!(
-            "a user, with a token that has one of the scopes {}",
-            scope_names(scopes)
-        ),
-        Auth::Key => "who signs with an access key of the resource, or has the admin token".to_owned(),
+        Auth::User(scopes) => format!("a user, with a token that has the scope {}", scope_names(scopes)),
+        Auth::Key => {
+            "a back end, by signing with an access key of the resource; the operator, with the admin token".to_owned()
+        }
         Auth::Admin => "the operator, with the admin token".to_owned(),
         Auth::Open => "anybody".to_owned(),
     }
@@ -204,7 +203,7 @@ fn scope_names(scopes: Scopes) -> String {
         .into_iter()
         .filter(|scope| scopes.any_of(Scopes::of(&[*scope])));
     let names: Vec<_> = names.map(|scope| format!("`{}`", scope.as_str())).collect();
-    names.join(", ")
+    names.join(" or ")
 }
 
 fn rate(rate: &Rate) -> String {

@@ -15,11 +15,26 @@ const UNTRUSTED: Refusal = Refusal::new(
     "always: this server trusts no token of Microsoft Entra",
 );
 
+/// A pair: one without the other is refused.
+const REPEATABLE: &[Field] = &[
+    Field::optional(
+        "Repeatability-Request-ID",
+        Kind::Text,
+        "2023-08-01 only, a UUID. The same request within 24 hours is not carried out again",
+    ),
+    Field::optional(
+        "Repeatability-First-Sent",
+        Kind::Text,
+        "2023-08-01 only, needed with it: an HTTP date (RFC 9110, section 5.6.7)",
+    ),
+];
+
 pub(crate) static ABOUT: &[About] = &[
     About::of(
         "CreateIdentity",
         "Makes a communication user, and if asked for an access token for it.",
     )
+    .headers(REPEATABLE)
     .may_take(&CREATE)
     .answers(&RESULT)
     .refuses(&[BAD_BODY]),
@@ -44,6 +59,7 @@ pub(crate) static ABOUT: &[About] = &[
         "Revokes all tokens that a user has. It holds before it is answered, on other nodes within a second; connections \
          that were opened with them end.",
     )
+    .headers(REPEATABLE)
     .refuses(&[BAD_ID, NO_USER]),
     About::of("IssueAccessToken", "Issues an access token to a user.")
         .takes(&TOKEN_REQUEST)

@@ -10,7 +10,7 @@ pub(super) static CREATE_THREAD: Object = Object::new(
         Field::optional(
             "participants",
             Kind::List(&PARTICIPANT_WISH),
-            "at most {participants_per_request}, {participants_per_thread} in the thread",
+            "at most {participants_per_request} in a request and {participants_per_thread} in the thread",
         ),
         METADATA,
         RETENTION,
@@ -33,7 +33,7 @@ pub(super) static ADD_PARTICIPANTS: Object = Object::new(
     &[Field::required(
         "participants",
         Kind::List(&PARTICIPANT_WISH),
-        "at most {participants_per_request}, {participants_per_thread} in the thread",
+        "at most {participants_per_request} in a request and {participants_per_thread} in the thread",
     )],
 );
 
