@@ -31,6 +31,8 @@ use crate::uploads::Uploads;
 
 /// A body that has not arrived by then is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// A file takes its time on a narrow line.
+const FILE_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// The open event stream.
 const EVENTS: &str = "/_samband/v1/events";
@@ -207,9 +209,10 @@ impl Front {
             Auth::Open => Some(self.gate.anyone(named.as_deref())),
             Auth::Key => None,
         };
-        let limit = match found.route.endpoint.takes_file {
-            true => self.settings.max_file_bytes,
-            false => self.settings.max_body_bytes,
+        let takes_file = found.route.endpoint.takes_file;
+        let (limit, patience) = match takes_file {
+            true => (self.settings.max_file_bytes, FILE_TIMEOUT),
+            false => (self.settings.max_body_bytes, BODY_TIMEOUT),
         };
         let announced = announced_length(parts);
         if let Some(length) = announced
@@ -218,7 +221,7 @@ impl Front {
             return Err(too_large(&length.to_string(), limit));
         }
         // Held until the file is stored.
-        let _room = match found.route.endpoint.takes_file {
+        let _room = match takes_file {
             true => Some(
                 self.uploads
                     .take(announced.map_or(limit, |length| length as usize))
@@ -226,7 +229,7 @@ impl Front {
             ),
             false => None,
         };
-        let body = read_body(body, limit).await?;
+        let body = read_body(body, limit, patience).await?;
         let caller = match known {
             Some(caller) => caller,
             None => self.gate.key(parts, host, &body, named)?,
@@ -283,8 +286,8 @@ fn too_large(met: &str, limit: usize) -> ApiError {
     ApiError::too_large("RequestBodyTooLarge", message)
 }
 
-async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, ApiError> {
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+async fn read_body(body: Incoming, limit: usize, patience: Duration) -> Result<Bytes, ApiError> {
+    match tokio::time::timeout(patience, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("more", limit)),
         Ok(Err(_)) => Err(ApiError::bad_request("The request body could not be read.")),

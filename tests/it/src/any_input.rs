@@ -73,6 +73,8 @@ fn json_text() -> impl Strategy<Value = String> {
             "senderDisplayName",
             "microsoftTeamsUser",
             "userId",
+            "attachments",
+            "attachmentType",
         ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
@@ -90,7 +92,7 @@ fn json_text() -> impl Strategy<Value = String> {
 fn attempt(known: Vec<String>) -> impl Strategy<Value = Attempt> {
     let method = prop::sample::select(vec!["GET", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "HEAD"]);
     let version = prop_oneof![
-        6 => prop::sample::select(vec!["2020-09-21-preview2", "2021-03-07", "2024-03-07", "2025-03-15", "2020-07-20-preview2", "2023-10-01"])
+        6 => prop::sample::select(vec!["2020-09-21-preview2", "2021-03-07", "2024-03-07", "2024-06-05-preview", "2025-03-15", "2020-07-20-preview2", "2023-10-01"])
             .prop_map(str::to_owned),
         1 => "[0-9a-z-]{0,22}",
     ];
@@ -115,6 +117,8 @@ fn attempt(known: Vec<String>) -> impl Strategy<Value = Attempt> {
             "authorization",
             "x-forwarded-proto",
             "x-ms-date",
+            "image-filename",
+            "if-none-match",
         ])
         .prop_map(str::to_owned),
         prop::collection::vec(0x20u8..0x7f, 0..60),
@@ -159,6 +163,10 @@ fn no_input_gives_a_500_or_a_panic() {
             "readReceipts",
             "readreceipts",
             "typing",
+            "images",
+            "view",
+            "views",
+            "small",
             "identities",
             "token",
             ":issueAccessToken",

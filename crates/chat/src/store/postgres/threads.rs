@@ -220,7 +220,7 @@ impl Threads for Session {
                  (SELECT thread, "user", joined_stamp FROM member WHERE thread = $1 LIMIT $2)"#,
             "DELETE FROM image WHERE (thread, image) IN (SELECT thread, image FROM image WHERE thread = $1 LIMIT $2)",
             "DELETE FROM image_chunk WHERE (thread, image, view, number) IN
-                 (SELECT thread, image, view, number FROM image_chunk WHERE thread = $1 LIMIT ($2 + 49) / 50)",
+                 (SELECT thread, image, view, number FROM image_chunk WHERE thread = $1 LIMIT ($2::bigint + 49) / 50)",
         ];
         for step in STEPS {
             if self.execute(step, &[&key(thread), &(most as i64)]).await? > 0 {
