@@ -151,7 +151,7 @@ pub(super) static UPDATE_MESSAGE: Object = Object::new(
 pub(super) const ATTACHMENTS: Field = Field::optional(
     "attachments",
     Kind::List(&ATTACHMENT_WISH),
-    "2024-03-15-preview and 2024-06-05-preview only: at most 50 images of the thread",
+    "2024-03-15-preview and 2024-06-05-preview only: images that the sender uploaded to the thread, at most 50",
 );
 pub(super) static ATTACHMENT_WISH: Object = Object::new(
     "ChatAttachment in a request",

@@ -58,6 +58,8 @@ const BAD_ATTACHMENT: Refusal = Refusal::new(
     "an attachment is no image of the thread, or there are more than 50",
 );
 
+const NOT_YOURS_TO_ATTACH: Refusal = Refusal::new(403, "Forbidden", "somebody else uploaded an image that is attached");
+
 const PAGE_SIZE: Field = Field::optional(
     "maxPageSize",
     Kind::Whole { least: 1, most: LONG },
@@ -167,7 +169,7 @@ pub(crate) static ABOUT: &[About] = &[
     )
     .takes(&SEND_MESSAGE)
     .answers(&SENT_MESSAGE)
-    .refuses(&[BAD, NAME, BAD_ATTACHMENT, NOT_IN_IT, NO_THREAD, MESSAGE_SIZE, METADATA_SIZE]),
+    .refuses(&[BAD, NAME, BAD_ATTACHMENT, NOT_IN_IT, NOT_YOURS_TO_ATTACH, NO_THREAD, MESSAGE_SIZE, METADATA_SIZE]),
     About::of(
         "ListChatMessages",
         "Lists the messages of a thread that the caller may see, newest first, each in its newest version, at most 200 \
@@ -187,7 +189,7 @@ pub(crate) static ABOUT: &[About] = &[
         "Changes a message that the caller has sent. What the body does not name stays.",
     )
     .takes(&UPDATE_MESSAGE)
-    .refuses(&[BAD, BAD_ATTACHMENT, NOT_IN_IT, NOT_SENDER, NO_THREAD, NO_MESSAGE, MESSAGE_SIZE, METADATA_SIZE]),
+    .refuses(&[BAD, BAD_ATTACHMENT, NOT_IN_IT, NOT_SENDER, NOT_YOURS_TO_ATTACH, NO_THREAD, NO_MESSAGE, MESSAGE_SIZE, METADATA_SIZE]),
     About::of(
         "DeleteChatMessage",
         "Deletes a message that the caller has sent: its line stays in the list without its content. Deleting it again \
