@@ -32,6 +32,7 @@ the envelope of errors) is in [rest.md](rest.md).
 | 403 | `Forbidden` | the token has none of the scopes named |
 | 408 | `RequestTimeout` | the body did not arrive within 60 s |
 | 413 | `RequestBodyTooLarge` | the body is longer than `[server] max_body_bytes` |
+| 415 | `UnsupportedMediaType` | `Content-Type` says that the body is not JSON |
 | 429 | `TooManyRequests` | with `--limits acs`, more requests than the rates named; `Retry-After` says when to try again |
 | 503 | `ServiceUnavailable` | the store cannot take or answer it now; nothing was acknowledged; `Retry-After` |
 
@@ -161,6 +162,7 @@ fn common(service: &Service, endpoint: &Endpoint, about: &About, rated: bool) ->
         (403, matches!(endpoint.auth, Auth::User(_))),
         (408, takes_body),
         (413, takes_body),
+        (415, about.body.is_some()),
         (429, rated),
         (503, true),
     ];

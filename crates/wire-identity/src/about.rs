@@ -15,6 +15,17 @@ const UNTRUSTED: Refusal = Refusal::new(
     "always: this server trusts no token of Microsoft Entra",
 );
 
+const OTHER_REQUEST: Refusal = Refusal::new(
+    400,
+    "BadRequest",
+    "the id of repetition was used with another request, or one of its two headers is missing or malformed",
+);
+const FORGOTTEN: Refusal = Refusal::new(
+    412,
+    "PreconditionFailed",
+    "the request was first sent more than 24 hours ago: what it came to is not remembered",
+);
+
 /// A pair: one without the other is refused.
 const REPEATABLE: &[Field] = &[
     Field::optional(
@@ -37,7 +48,7 @@ pub(crate) static ABOUT: &[About] = &[
     .headers(REPEATABLE)
     .may_take(&CREATE)
     .answers(&RESULT)
-    .refuses(&[BAD_BODY]),
+    .refuses(&[BAD_BODY, OTHER_REQUEST, FORGOTTEN]),
     About::of(
         "DeleteIdentity",
         "Deletes a user. Its tokens stop working at once, and its connections end.",
@@ -60,7 +71,7 @@ pub(crate) static ABOUT: &[About] = &[
          that were opened with them end.",
     )
     .headers(REPEATABLE)
-    .refuses(&[BAD_ID, NO_USER]),
+    .refuses(&[BAD_ID, OTHER_REQUEST, NO_USER, FORGOTTEN]),
     About::of("IssueAccessToken", "Issues an access token to a user.")
         .takes(&TOKEN_REQUEST)
         .answers(&TOKEN)
