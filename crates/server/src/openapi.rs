@@ -70,12 +70,17 @@ const WITH_A_TOKEN: [Refusal; 1] = [Refusal::new(
     "Unauthorized",
     "there is no admin token, or another one",
 )];
-const WITH_A_BODY: [Refusal; 2] = [
+const WITH_A_BODY: [Refusal; 3] = [
     Refusal::new(408, "RequestTimeout", "the body did not arrive within 60 s"),
     Refusal::new(
         413,
         "RequestBodyTooLarge",
         "the body is longer than `max_body_bytes` of the configuration",
+    ),
+    Refusal::new(
+        415,
+        "UnsupportedMediaType",
+        "`Content-Type` says that the body is not JSON",
     ),
 ];
 
