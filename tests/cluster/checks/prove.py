@@ -42,6 +42,15 @@ WEAKENED = Row(
 )
 
 
+def weakened_row(options: Options) -> Result:
+    """Between its acknowledgement and COMMIT is a fraction of a millisecond: six stops may meet none, once in a while."""
+    for _ in range(4):
+        result = asyncio.run(run_row(WEAKENED, options))
+        if result.outcome == "SKIPPED" or (result.report and result.report.lost):
+            break
+    return result
+
+
 def found_loss(outcomes: Outcomes, result: Result) -> None:
     """Passes if the checker reports the loss."""
     title = f"{result.row.title}: the checker reports the loss"
@@ -59,6 +68,6 @@ def prove(outcomes: Outcomes, options: Options, weakened: Path | None) -> None:
     found_loss(outcomes, asyncio.run(run_row(LAGGING, options)))
     if weakened:
         machine = replace(options.machine, binary=weakened, setup=options.machine.binary)
-        found_loss(outcomes, asyncio.run(run_row(WEAKENED, replace(options, machine=machine))))
+        found_loss(outcomes, weakened_row(replace(options, machine=machine)))
     else:
         outcomes.skips(WEAKENED.title, "no weakened build was given (--weakened)")

@@ -167,9 +167,6 @@ pub(super) struct Lane {
     pub session: Option<Session>,
 }
 
-/// From the acknowledgement to the COMMIT, where the tests weaken it so.
-const EARLY: Duration = Duration::from_millis(20);
-
 /// What became of a try.
 enum Tried {
     /// Stored by this try, or by an earlier one whose answer was lost.
@@ -310,8 +307,6 @@ impl Lane {
             if self.acknowledge_early && applied.is_ok() {
                 committing = Some(notes.clone());
                 tokio::spawn(async move {
-                    // Long enough for a failure to fall between the two whenever it comes.
-                    tokio::time::sleep(EARLY).await;
                     let _ = session.end("COMMIT").await;
                 });
                 return (None, Ok(Some(notes)));
